@@ -1,0 +1,104 @@
+"""The door: `hfaudit MODEL...`, and its other commands, each in a file of its own.
+
+`--help` imports click and nothing heavy; a command's module is imported when it is called.
+"""
+
+import gc
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from auditor.__about__ import __version__
+from auditor.cli.exits import INTERRUPTED, USAGE, say, show_error
+from auditor.errors import HfauditError
+
+DEFAULT: Final = "audit"
+
+# name: what it does, for the list of commands. The module is auditor.cli.NAME, the command in it
+# bears the same name.
+COMMANDS: Final = {
+    "audit": "Count models and hold them against what is documented (the default).",
+    "tensors": "Print the tree of a model's modules with their counts.",
+    "snapshot": "Record what an audit reads, to replay it later.",
+}
+# A header of 92,000 tensors makes a few hundred thousand small tuples at once. The collector would
+# walk over them after each 700; there is next to nothing for it to find.
+_COLLECT_AFTER: Final = 200_000
+
+
+class DefaultGroup(click.Group):
+    """A group whose first word may be a model: `hfaudit gpt2` is `hfaudit audit gpt2`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"auditor.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in {*COMMANDS, "--help", "-h", "--version"}:
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[OPTIONS] MODEL...")
+        formatter.write_usage(ctx.command_path, "COMMAND [OPTIONS] MODEL...", prefix="       ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of the default command, then the commands."""
+        default = self.get_command(ctx, DEFAULT)
+        if default is not None:
+            with click.Context(default, info_name=DEFAULT, parent=ctx) as inner:
+                default.format_options(inner, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=DefaultGroup,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  hfaudit bert-large-uncased
+  hfaudit gpt2 roberta-base -o report.csv
+  hfaudit --offline gpt2 -f json
+Exit codes: 0 agrees, 1 differs, 2 wrong command line, 3 could not be audited.""",
+)
+@click.version_option(__version__, prog_name="hfaudit", message="%(prog)s %(version)s")
+def main() -> None:
+    """Count the real parameters of Hugging Face models and compare them with what is documented.
+
+    Reads configs and the headers of weight files; no weights are downloaded. A MODEL is `name`,
+    `org/name`, `org/name@revision`, a Hub URL, or a local folder.
+    """
+
+
+def run(args: list[str] | None = None) -> None:
+    """Runs the command line and leaves with its exit code."""
+    gc.set_threshold(_COLLECT_AFTER)
+    sys.exit(_run(args))
+
+
+def _run(args: list[str] | None) -> int:
+    try:
+        code: Any = main.main(args=args, prog_name="hfaudit", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        # NOTE: click's own exit code for most of them is 1, which would read as a finding.
+        error.show()
+        return USAGE
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        say("hfaudit: interrupted")
+        return INTERRUPTED
+    except HfauditError as error:
+        show_error(error)
+        return USAGE
+    return code if isinstance(code, int) else 0

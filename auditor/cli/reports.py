@@ -1,0 +1,88 @@
+"""Where a report goes and in which form, settled before anything is read."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from auditor.core.protocols import Writer
+from auditor.core.record import Outcome
+from auditor.errors import InvalidOption
+from auditor.writers.choice import name_for_path, writer_for
+from auditor.writers.output import write_standard_output, write_whole
+
+STANDARD_OUTPUT: Final = "-"
+DEFAULT_FORM: Final = "terminal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A form and the path that it is written to."""
+
+    form: str
+    path: str
+
+    @classmethod
+    def of(cls, form: str | None, output: str | None) -> "Destination":
+        """Raises InvalidOption for an unknown ending and a place that cannot be written to."""
+        path = STANDARD_OUTPUT if output is None else output
+        if path == STANDARD_OUTPUT:
+            return cls(form=form or DEFAULT_FORM, path=path)
+        _check_place(path)
+        return cls(form=form or name_for_path(path), path=path)
+
+    def write(self, write: Callable[[IO[bytes]], Any]) -> None:
+        """Raises OutputError."""
+        if self.path == STANDARD_OUTPUT:
+            write_standard_output(write)
+        else:
+            write_whole(self.path, write)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report of audits: its writer and its destination."""
+
+    writer: Writer
+    destination: Destination
+
+    @classmethod
+    def of(cls, form: str | None, output: str | None, *, quiet: bool, verbose: bool) -> "Report":
+        """Raises InvalidOption, as Destination.of."""
+        destination = Destination.of(form, output)
+        to_screen = destination.path == STANDARD_OUTPUT
+        writer = _writer(destination.form, to_screen=to_screen, quiet=quiet, verbose=verbose)
+        return cls(writer=writer, destination=destination)
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """Raises OutputError."""
+        self.destination.write(lambda stream: self.writer.write(outcomes, stream))
+
+
+def _writer(form: str, *, to_screen: bool, quiet: bool, verbose: bool) -> Writer:
+    if form != DEFAULT_FORM:
+        return writer_for(form)
+    from auditor.writers.look import Look  # noqa: PLC0415 - only for this form
+    from auditor.writers.terminal import Detail, TerminalWriter  # noqa: PLC0415
+
+    detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
+    look = Look.of(sys.stdout, os.environ) if to_screen and sys.stdout else Look()
+    return TerminalWriter(detail=detail, look=look)
+
+
+def _check_place(path: str) -> None:
+    """That a file can be made at `path`: told before the audit, not after."""
+    folder = Path(path).absolute().parent
+    if not path.strip():
+        raise InvalidOption("--output", "the path is empty", hint="name a file, or `-`")
+    if Path(path).is_dir():
+        raise InvalidOption(path, "it is a folder", hint="name a file in it")
+    if not folder.is_dir():
+        raise InvalidOption(
+            path, f"the folder {folder} does not exist", hint=f"make it first: mkdir -p {folder}"
+        )
+    target = Path(path) if Path(path).exists() else folder
+    if not os.access(target, os.W_OK):
+        raise InvalidOption(path, "not allowed to write there", hint="choose another place")

@@ -1,0 +1,78 @@
+"""`hfaudit snapshot MODEL... -o FILE`: record what an audit reads."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from auditor.audit import audit_models
+from auditor.cli.exits import AGREES, INCOMPLETE, say, show_error
+from auditor.cli.options import SourceChoice, source_options
+from auditor.cli.reports import Destination
+from auditor.core.identity import ModelRef
+from auditor.core.record import AuditFailure, Outcome
+from auditor.core.sizes import decimal_size
+from auditor.errors import HfauditError
+from auditor.source_choice import Sources
+from auditor.sources.recorded import RecordedSource
+from auditor.sources.recording import Provenance, Snapshot
+from auditor.sources.snapshot_file import pack
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, help="The snapshot; `-` is standard output."
+)
+@source_options
+def snapshot(  # noqa: PLR0913 - one for each option
+    models: tuple[str, ...],
+    output: str,
+    *,
+    revision: str | None,
+    offline: bool,
+    snapshot: str | None,
+    endpoint: str | None,
+) -> int:
+    r"""Record what an audit of MODELS reads; `hfaudit --snapshot FILE MODEL` replays it.
+
+    Errors are recorded as well: they replay as the same errors.
+
+    \b
+    Example:
+      hfaudit snapshot openai-community/gpt2 -o gpt2.snapshot
+    """
+    destination = Destination.of("snapshot", output)
+    choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
+    refs = [choice.reference(model) for model in models]
+    sources = choice.sources()
+    outcomes, recorded = asyncio.run(_record(refs, sources))
+    data = pack(
+        Snapshot(
+            provenance=Provenance.FETCHED,
+            models=recorded.recordings(),
+            endpoint=sources.endpoint or "",
+            created=f"{datetime.now(UTC):%Y-%m-%d}",
+        )
+    )
+    destination.write(lambda stream: stream.write(data))
+    say(f"{output}: {len(refs)} recorded, {decimal_size(len(data))}")
+    return _code(outcomes)
+
+
+async def _record(
+    refs: Sequence[ModelRef], sources: Sources
+) -> tuple[tuple[Outcome, ...], RecordedSource]:
+    recorded = RecordedSource(sources)
+    try:
+        return await audit_models(refs, recorded), recorded
+    finally:
+        await sources.aclose()
+
+
+def _code(outcomes: Sequence[Outcome]) -> int:
+    failures = [outcome for outcome in outcomes if isinstance(outcome, AuditFailure)]
+    for failure in failures:
+        show_error(HfauditError("", failure.message, hint=failure.hint))
+    return INCOMPLETE if failures else AGREES

@@ -1,0 +1,78 @@
+"""Every socket of the house on one page."""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import IO, Any, Protocol
+
+from auditor.core.claims import Claim, Published
+from auditor.core.identity import ModelRef
+from auditor.core.record import Outcome
+from auditor.core.repository import Repository, Traffic
+from auditor.core.tensors import Header, Span
+
+
+class OpenRepository(Protocol):
+    """A repository that is open for reading, pinned to one commit.
+
+    Any number of reads may be under way at once. Raises SourceError and its kinds.
+    """
+
+    @property
+    def repository(self) -> Repository: ...
+
+    @property
+    def traffic(self) -> Traffic:
+        """What the reads have cost so far."""
+        ...
+
+    async def read_file(self, path: str, *, limit_bytes: int) -> bytes:
+        """The whole of a small file. Raises FileTooLarge past `limit_bytes`."""
+        ...
+
+    async def read_span(self, path: str, span: Span) -> bytes:
+        """Exactly the bytes of `span`, of a weight file."""
+        ...
+
+    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:
+        """All shard headers at once, by shard path, where the source can; None where it cannot.
+
+        Each value is the parsed JSON object of that shard's header, not validated.
+        """
+        ...
+
+
+class Source(Protocol):
+    """Where bytes are."""
+
+    async def open(self, ref: ModelRef) -> OpenRepository: ...
+
+    async def aclose(self) -> None: ...
+
+
+class HeaderFormat(Protocol):
+    """What kind of file it is. Yields the spans it wants, is sent their bytes, returns a Header."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read_header(self, path: str, size_bytes: int) -> Generator[Span, bytes, Header]: ...
+
+
+class Writer(Protocol):
+    """How it is told. Binary streams, so that every writer decides its own encoding."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def endings(self) -> tuple[str, ...]: ...
+
+    def write(self, outcomes: Sequence[Outcome], stream: IO[bytes]) -> None: ...
+
+
+class ClaimReader(Protocol):
+    """What is published, as claims. Junk is left out; nothing published raises."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, published: Published) -> tuple[Claim, ...]: ...

@@ -1,0 +1,178 @@
+"""What every stored tensor is for: a role, whether it is trained, and the rule that says so.
+
+Tensors are first gathered into buckets: equal dtype and shape under the same name but for the layer
+numbers (`h.*.attn.bias`). A model of 92,000 tensors has a few hundred buckets, and a rule is looked
+up once for each.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Final, NamedTuple
+
+from auditor.core.config import ModelConfig
+from auditor.core.dtypes import Dtype
+from auditor.core.tensors import Tensor
+
+
+class Role(StrEnum):
+    """The part that a tensor plays."""
+
+    WEIGHT = "weight"
+    BIAS = "bias"
+    NORM = "norm"
+    EMBEDDING = "embedding"
+    HEAD = "head"
+    EXPERT = "expert"
+    ADAPTER = "adapter"
+    BUFFER = "buffer"
+    TIED_COPY = "tied_copy"
+    AUXILIARY = "auxiliary"  # a quantiser's bookkeeping
+    PACKED = "packed"  # weights in a packing that is not understood
+
+
+# Roles that hold parameters; the others hold none, or none that can be counted.
+PARAMETER_ROLES: Final = frozenset(
+    {Role.WEIGHT, Role.BIAS, Role.NORM, Role.EMBEDDING, Role.HEAD, Role.EXPERT, Role.ADAPTER}
+)
+
+
+class Mark(NamedTuple):
+    """What the layouts and the ties say of one tensor by name; it outranks the rules."""
+
+    role: Role
+    name: str
+    reason: str
+
+
+class Bucket(NamedTuple):
+    """Tensors of one dtype and shape whose names differ by layer numbers alone."""
+
+    pattern: str  # the name with each number between dots as `*`
+    dtype: Dtype
+    shape: tuple[int, ...]
+    mark: Mark | None
+    mtp: bool  # part of a multi-token-prediction module beside the model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a rule may look at beside the tensor: the config and the other names."""
+
+    config: ModelConfig
+    patterns: frozenset[str]
+
+    def has_sibling(self, pattern: str, own_ending: str, other_ending: str) -> bool:
+        """Whether the module that holds `pattern` also stores a tensor of another name."""
+        return pattern.removesuffix(own_ending) + other_ending in self.patterns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row of the table. All conditions that are given must hold.
+
+    `ends`, `begins` and `contains` are looked for in the pattern with a dot before it, so that
+    `.bias` is a whole word; any one of a tuple is enough. `name` reads in a sentence. `output`
+    marks the matrix that turns hidden states into vocabulary logits.
+    """
+
+    name: str
+    role: Role
+    reason: str
+    ends: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+    contains: tuple[str, ...] = ()
+    types: frozenset[str] = frozenset()
+    test: Callable[[Bucket, Context], bool] | None = field(default=None)
+    trainable: bool = True
+    head: bool = False
+    output: bool = False
+
+    def matches(self, bucket: Bucket, context: Context) -> bool:
+        dotted = "." + bucket.pattern
+        return (
+            (not self.ends or dotted.endswith(self.ends))
+            and (not self.begins or dotted.startswith(self.begins))
+            and (not self.contains or any(part in dotted for part in self.contains))
+            and (not self.types or not self.types.isdisjoint(context.config.model_types))
+            and (self.test is None or self.test(bucket, context))
+        )
+
+
+_star_for_numbers: Final = partial(re.compile(r"(?:(?<=\.)|^)[0-9]+(?=\.)").sub, "*")
+
+
+def pattern_of(name: str) -> str:
+    """`name` with each number before a dot as `*`."""
+    return _star_for_numbers(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """The rule of every bucket, and how many tensors each holds."""
+
+    counts: Mapping[Bucket, int]
+    rules: Mapping[Bucket, Rule]
+    marks: Mapping[str, Mark]
+    mtp_prefixes: tuple[str, ...]
+
+    def rule_of(self, tensor: Tensor) -> Rule:
+        """The rule that settled the role of one tensor of this checkpoint."""
+        return self.rules[bucket_of(tensor, self.marks, self.mtp_prefixes)]
+
+
+def bucket_of(tensor: Tensor, marks: Mapping[str, Mark], mtp_prefixes: tuple[str, ...]) -> Bucket:
+    name = tensor.name
+    return Bucket(
+        pattern_of(name),
+        tensor.dtype,
+        tensor.shape,
+        marks.get(name),
+        bool(mtp_prefixes) and name.startswith(mtp_prefixes),
+    )
+
+
+# Modules beside the model that predict further tokens. DeepSeek-V3, GLM-4.5 and their kin store
+# one as a layer past the last, known by its projection `eh_proj`; Qwen3-Next and others as `mtp`.
+_MTP_PROJECTION: Final = "eh_proj.weight"
+_MTP_MODULES: Final = ("mtp.", "model.mtp.", "model.mtp_layers.", "mtp_block.")
+
+
+def mtp_prefixes(names: Collection[str]) -> tuple[str, ...]:
+    """Prefixes of the multi-token-prediction modules among `names`."""
+    layers = {n.removesuffix(_MTP_PROJECTION) for n in names if n.endswith(_MTP_PROJECTION)}
+    inside = [name for name in names if name.startswith(_MTP_MODULES)]
+    modules = {prefix for prefix in _MTP_MODULES if any(n.startswith(prefix) for n in inside)}
+    return tuple(sorted(layers | modules))
+
+
+def assign(
+    tensors: Sequence[Tensor],
+    config: ModelConfig,
+    marks: Mapping[str, Mark],
+    rules: Sequence[Rule],
+) -> Assignment:
+    """The first of `rules` that holds, for every tensor; `marks` outrank them.
+
+    The last rule must hold for everything.
+    """
+    prefixes = mtp_prefixes([tensor.name for tensor in tensors])
+    # NOTE: plain tuples in the loop over all tensors; a Bucket for each would double its time.
+    tallied: dict[tuple[str, Dtype, tuple[int, ...], Mark | None, bool], int] = {}
+    for name, dtype, shape, *_ in tensors:
+        inside = bool(prefixes) and name.startswith(prefixes)
+        key = (pattern_of(name), dtype, shape, marks.get(name), inside)
+        tallied[key] = tallied.get(key, 0) + 1
+    counts = {Bucket(*key): count for key, count in tallied.items()}
+    context = Context(config=config, patterns=frozenset(bucket.pattern for bucket in counts))
+    chosen = {bucket: _rule_for(bucket, context, rules) for bucket in counts}
+    return Assignment(counts=counts, rules=chosen, marks=marks, mtp_prefixes=prefixes)
+
+
+def _rule_for(bucket: Bucket, context: Context, rules: Sequence[Rule]) -> Rule:
+    if bucket.mark is not None:
+        mark = bucket.mark
+        return Rule(name=mark.name, role=mark.role, reason=mark.reason, trainable=False)
+    return next(rule for rule in rules if rule.matches(bucket, context))

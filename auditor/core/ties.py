@@ -1,0 +1,145 @@
+"""Matrices that are stored twice though the model holds them once.
+
+A safetensors file cannot alias, so a tied matrix is either stored once (nothing to do here) or
+twice. Stored twice, it is one parameter where the config or the class ties it.
+
+Pairs were read from `_tied_weights_keys` of transformers 5.23.0; those that are tied whatever the
+config says are module attributes that the class assigns from one another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.core.config import ModelConfig
+from auditor.core.findings import Finding, Severity
+from auditor.core.roles import Mark, Role, mtp_prefixes
+from auditor.core.tensors import Tensor
+
+_TOKEN_TABLES: Final = (
+    ".embed_tokens.weight",
+    ".wte.weight",
+    ".word_embeddings.weight",
+    ".shared.weight",
+    ".tok_embeddings.weight",
+    ".embed_in.weight",
+    ".word_embedding.weight",
+    ".token_embd.weight",
+    ".tokens_embed.weight",
+    ".embeddings.weight",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """`copy` holds the same numbers as one of `originals`; endings of dotted names."""
+
+    copy: str
+    originals: tuple[str, ...]
+    always: bool  # tied by the class, whatever tie_word_embeddings says
+
+
+PAIRS: Final = (
+    Pair(copy=".encoder.embed_tokens.weight", originals=(".shared.weight",), always=True),
+    Pair(copy=".decoder.embed_tokens.weight", originals=(".shared.weight",), always=True),
+    Pair(copy=".predictions.decoder.bias", originals=(".predictions.bias",), always=True),
+    Pair(copy=".lm_head.decoder.bias", originals=(".lm_head.bias",), always=True),
+    Pair(copy=".predictions.decoder.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".lm_head.decoder.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".vocab_projector.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".generator_lm_head.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".pred_layer.proj.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".lm_loss.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".output_projection.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".lm_head.out_proj.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".proj_out.weight", originals=(".decoder.embed_tokens.weight",), always=False),
+    Pair(copy=".embed_out.weight", originals=(".embed_in.weight",), always=False),
+    Pair(copy=".lm_head.weight", originals=_TOKEN_TABLES, always=False),
+    Pair(copy=".output.weight", originals=(".tok_embeddings.weight",), always=False),
+)
+_COPIES: Final = tuple(pair.copy for pair in PAIRS)
+_ORIGINALS: Final = tuple({original for pair in PAIRS for original in pair.originals})
+
+
+def tied_copies(
+    tensors: Sequence[Tensor], config: ModelConfig, *, has_config: bool
+) -> tuple[Mapping[str, Mark], tuple[Finding, ...]]:
+    """Marks for the tensors that repeat another one, and what is to be said about them.
+
+    Without a config (`has_config` false) nothing says whether a head is tied: both are counted, and
+    a finding says so.
+    """
+    stored = {"." + tensor.name: tensor for tensor in tensors}
+    copies = [name for name in stored if name.endswith(_COPIES)]
+    if not copies:
+        return {}, ()
+    beside = tuple(f".{prefix}" for prefix in mtp_prefixes([name[1:] for name in stored]))
+    named = {
+        name: stored[name]
+        for name in (*copies, *(name for name in stored if name.endswith(_ORIGINALS)))
+        if stored[name].dtype.trainable and not (beside and name.startswith(beside))
+    }
+    copies = [name for name in copies if name in named]
+    originals = [name for name in named if name.endswith(_ORIGINALS)]
+    marks: dict[str, Mark] = {}
+    findings: list[Finding] = []
+    for name in copies:
+        pair = next(pair for pair in PAIRS if name.endswith(pair.copy))
+        original = _original_of(name, pair, originals, named)
+        if original is None:
+            continue
+        if pair.always or config.tie.tied:
+            reason = "the class shares it" if pair.always else config.tie.reason
+            marks[name[1:]] = _mark(original[1:], reason)
+            findings.append(_stored_twice(name[1:], original[1:], named[name], reason))
+        elif not has_config:
+            findings.append(_not_settled(name[1:], original[1:], named[name]))
+    return marks, tuple(findings)
+
+
+def _original_of(
+    name: str, pair: Pair, originals: Sequence[str], named: Mapping[str, Tensor]
+) -> str | None:
+    """The tensor that `name` repeats: same shape, and the longest common beginning of names."""
+    shape = named[name].shape
+    fitting = [
+        other
+        for other in originals
+        if other != name and other.endswith(pair.originals) and named[other].shape == shape
+    ]
+    return max(fitting, key=lambda other: _common_prefix(name, other), default=None)
+
+
+def _common_prefix(left: str, right: str) -> int:
+    same = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        same += 1
+    return same
+
+
+def _mark(original: str, reason: str) -> Mark:
+    return Mark(Role.TIED_COPY, f"a second copy of {original}", reason)
+
+
+def _stored_twice(name: str, original: str, tensor: Tensor, reason: str) -> Finding:
+    return Finding(
+        code="tied-copy-stored",
+        severity=Severity.NOTICE,
+        message=(
+            f"{name} ({tensor.elements:,} elements) repeats {original} and is counted once:"
+            f" {reason}"
+        ),
+    )
+
+
+def _not_settled(name: str, original: str, tensor: Tensor) -> Finding:
+    return Finding(
+        code="tie-not-settled",
+        severity=Severity.WARNING,
+        message=(
+            f"{name} has the shape of {original} ({tensor.elements:,} elements), and no readable"
+            " config.json says whether they are one matrix; both are counted"
+        ),
+    )

@@ -1,0 +1,1 @@
+"""How logical weights are packed into stored tensors."""

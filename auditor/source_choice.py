@@ -1,0 +1,110 @@
+"""Which source answers for a model: its folder, the Hub, what lies here, or a snapshot.
+
+Each is made when a model first needs it, so that an audit of a folder imports no HTTP client.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from auditor.core.identity import FolderRef, ModelRef, parse_model_ref
+from auditor.core.protocols import OpenRepository, Source
+
+DEFAULT_ENDPOINT: Final = "https://huggingface.co"
+_TRUE: Final = frozenset(
+    {"1", "true", "yes", "on"}
+)  # huggingface_hub constants.py, ENV_VARS_TRUE_VALUES
+
+
+def endpoint_of_environment() -> str:
+    """The Hub's address: `HF_ENDPOINT`, or the public one."""
+    return os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
+
+
+def offline_by_environment() -> bool:
+    """Whether `HF_HUB_OFFLINE` asks for no network."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE
+
+
+def reference(
+    model: str | ModelRef, revision: str | None = None, *, endpoint: str | None = None
+) -> ModelRef:
+    """The model that a text names; a folder of that name on this machine wins over the Hub.
+
+    Raises InvalidModel.
+    """
+    if not isinstance(model, str):
+        return model
+    host = (endpoint or endpoint_of_environment()).partition("://")[2].strip("/").lower()
+    return parse_model_ref(
+        model, revision=revision, is_folder=os.path.isdir, hub_hosts=(host,) if host else ()
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Sources:
+    """One source that asks the right one. `snapshot` is a file that answers for every model.
+
+    Raises InvalidOption for an endpoint that is no URL, BadSnapshot for a broken file, both when it
+    is made.
+    """
+
+    endpoint: str | None = None
+    offline: bool = field(default_factory=offline_by_environment)
+    snapshot: str | None = None
+    _made: dict[str, Source] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        if self.snapshot is not None:
+            self._get("snapshot", lambda: _snapshot(self.snapshot or ""))
+        elif not self.offline:
+            from auditor.sources.hub_endpoint import checked_endpoint  # noqa: PLC0415
+
+            self.endpoint = checked_endpoint(self.endpoint or endpoint_of_environment())
+
+    async def open(self, ref: ModelRef) -> OpenRepository:
+        return await self._for(ref).open(ref)
+
+    async def aclose(self) -> None:
+        for source in self._made.values():
+            await source.aclose()
+
+    def _for(self, ref: ModelRef) -> Source:
+        if self.snapshot is not None:
+            return self._made["snapshot"]
+        if isinstance(ref, FolderRef):
+            return self._get("folder", _folder)
+        if self.offline:
+            return self._get("offline", _offline)
+        return self._get("hub", lambda: _hub(self.endpoint or DEFAULT_ENDPOINT))
+
+    def _get(self, name: str, make: Callable[[], Source]) -> Source:
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+
+def _folder() -> Source:
+    from auditor.sources.folder import FolderSource  # noqa: PLC0415
+
+    return FolderSource()
+
+
+def _hub(endpoint: str) -> Source:
+    from auditor.sources.hub import HubSource  # noqa: PLC0415 - imports the HTTP client
+
+    return HubSource(endpoint)
+
+
+def _snapshot(path: str) -> Source:
+    from auditor.sources.snapshot import SnapshotSource, read_snapshot  # noqa: PLC0415
+
+    return SnapshotSource(read_snapshot(path))
+
+
+def _offline() -> Source:
+    """The Hugging Face cache, then the snapshots in this package."""
+    from auditor.sources.chain import offline_source  # noqa: PLC0415
+
+    return offline_source()

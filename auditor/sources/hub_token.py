@@ -1,0 +1,33 @@
+"""Who asks: the user agent, and the token of this machine."""
+
+from typing import Final
+
+from huggingface_hub import __version__ as hub_version
+from huggingface_hub.errors import LocalTokenNotFoundError
+from huggingface_hub.utils import (  # type: ignore[attr-defined] # lazily exported
+    get_token_to_send,
+)
+
+from auditor.__about__ import __version__
+from auditor.errors import BadToken
+
+# NOTE: not that of `build_hf_headers`. For its own it asks the Hub which programs are AI agents,
+# once a day, or on every run where it cannot write its cache: a blocking request of up to three
+# seconds to HF_ENDPOINT that nobody asked for and that no proof would count.
+USER_AGENT: Final = f"hfaudit/{__version__}; hf_hub/{hub_version}"
+
+
+def checked_token(token: str | bool | None) -> str | None:  # noqa: FBT001 - as huggingface_hub
+    """The token to send, if any: as huggingface_hub chooses it. Raises BadToken."""
+    try:
+        chosen = get_token_to_send(token)
+    except LocalTokenNotFoundError as error:
+        raise BadToken(
+            "token",
+            "one is wanted and none is stored here",
+            hint="log in with `hf auth login` or set HF_TOKEN",
+        ) from error
+    if chosen and not (chosen.isascii() and chosen.isprintable() and " " not in chosen):
+        # The client's own error would show it.
+        raise BadToken("token", "has characters that no token has", hint="correct HF_TOKEN")
+    return chosen or None

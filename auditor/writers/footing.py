@@ -1,0 +1,116 @@
+"""What a model weighs, what is odd about it, and on what its audit stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.core.findings import Finding, Severity
+from auditor.core.record import AuditRecord, LeftOut, Proof
+from auditor.core.repository import Origin
+from auditor.core.sizes import binary_size, decimal_size, percent
+from auditor.writers.escape import line
+from auditor.writers.report import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
+
+_ORIGINS: Final = {
+    Origin.HUB: "",
+    Origin.CACHE: "read from the Hugging Face cache",
+    Origin.FOLDER: "read from the folder",
+    Origin.SNAPSHOT_FETCHED: "replayed from a snapshot that was read from the Hub",
+    Origin.SNAPSHOT_RECONSTRUCTED: (
+        "reconstructed from the published architecture, not read from the Hub"
+    ),
+    Origin.MEMORY: "read from memory",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A sentence with its weight."""
+
+    text: str
+    tone: Tone
+
+
+def memory(record: AuditRecord) -> tuple[str, ...]:
+    """`F32 1.34 GB (1.25 GiB) as stored`, then other dtypes, those of the same size together.
+
+    What is stored stands apart where it is not just the parameters in one dtype.
+    """
+    tally = record.tally
+    stored = tally.stored.stored_bytes
+    names: dict[int, list[str]] = {}
+    for name, size in record.memory.items():
+        if name != "stored":
+            names.setdefault(size, []).append(line(name, MAX_PLACE))
+    loaded = [(f"{'/'.join(group)} {_both_units(size)}", size) for size, group in names.items()]
+    dtypes = sorted(tally.by_dtype, key=lambda name: -tally.by_dtype[name].stored_bytes)
+    if len(dtypes) == 1 and dtypes[0] in names.get(stored, []):
+        own = f"{dtypes[0]} {_both_units(stored)} as stored"
+        return (own, *(text for text, size in loaded if size != stored))
+    written = " + ".join(line(name, MAX_PLACE) for name in dtypes)
+    apart = f"{_both_units(stored)} stored as {written}"
+    return (apart, *(f"loaded as {text}" if not i else text for i, (text, _) in enumerate(loaded)))
+
+
+def _both_units(size_bytes: int) -> str:
+    return f"{decimal_size(size_bytes)} ({binary_size(size_bytes)})"
+
+
+_TONES: Final = {
+    Severity.INFO: Tone.ASIDE,
+    Severity.NOTICE: Tone.PLAIN,
+    Severity.WARNING: Tone.DOUBT,
+    Severity.ERROR: Tone.BAD,
+}
+
+
+def remarks(findings: Sequence[Finding], *, everything: bool) -> tuple[Remark, ...]:
+    """The oddities, the gravest first; mere information only where everything is asked for."""
+    order = list(Severity)
+    shown = [each for each in findings if everything or each.severity is not Severity.INFO]
+    return tuple(
+        Remark(text=line(each.message, MAX_TEXT), tone=_TONES[each.severity])
+        for each in sorted(shown, key=lambda each: -order.index(each.severity))
+    )
+
+
+def left_out(record: AuditRecord) -> tuple[str, ...]:
+    """Weight files that were not counted, and why."""
+    return tuple(map(_left_out, record.left_out))
+
+
+def _left_out(left: LeftOut) -> str:
+    name = line(left.paths[0], MAX_NAME) if left.paths else "files"
+    others = len(left.paths) - 1
+    more = f" and {others:,} more" if others > 0 else ""
+    size = f" ({decimal_size(left.size_bytes)})" if left.size_bytes is not None else ""
+    return f"{name}{more}{size}: {line(left.reason, MAX_TEXT)}"
+
+
+def standing(proof: Proof) -> str:
+    """On what the audit stands, where that is not the Hub itself."""
+    note = line(proof.note, MAX_TEXT)
+    origin = _ORIGINS[proof.origin]
+    return f"{origin}: {note}" if origin and note else origin or note
+
+
+def cost(proof: Proof) -> tuple[str, ...]:
+    """Requests and bytes, against the bytes of the weights; how headers and roles were had."""
+    requests = f"{proof.requests:,} request{'' if proof.requests == 1 else 's'}"
+    if proof.retries:
+        requests += f" ({proof.retries:,} repeated)"
+    share = percent(proof.bytes_read, proof.weight_bytes)
+    read = f"{decimal_size(proof.bytes_read)} of {decimal_size(proof.weight_bytes)} read"
+    return (
+        requests,
+        f"{read} ({share.normalize():f} %)" if share is not None else read,
+        f"headers by {line(proof.headers_by, MAX_PLACE)}",
+        f"roles by {line(proof.roles_by, MAX_PLACE)}",
+    )
+
+
+def spans(proof: Proof) -> tuple[str, ...]:
+    """Every span that was read of a weight file."""
+    return tuple(
+        f"{line(path, MAX_NAME)} {span.begin:,}-{span.end:,}" for path, span in proof.spans
+    )

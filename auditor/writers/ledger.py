@@ -1,0 +1,169 @@
+"""What is real: the count as a sum, from its parts to every element that is stored."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.core.record import AuditRecord
+from auditor.core.roles import PARAMETER_ROLES, Role
+from auditor.core.tally import Count, Group, Tally
+from auditor.core.verdict import Verdict
+from auditor.writers.escape import line
+from auditor.writers.report import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the sum that leads from a count to the next: `+` adds to the lines above it."""
+
+    number: str
+    name: str
+    sign: str = ""
+    items: tuple[str, ...] = ()
+    tone: Tone = Tone.PLAIN
+
+
+def ledger(record: AuditRecord) -> tuple[Entry, ...]:
+    """The count as a sum: what makes up the total, then what is stored beside the parameters."""
+    tally = record.tally
+    if tally.total is None:
+        return _unknown(tally)
+    parts = _components(record) or _parts(record)
+    total = Entry(sign="=" if parts else "", number=f"{tally.total:,}", name=_trained(tally))
+    beside = tuple(_beside(tally))
+    return (*parts, total, *_active(tally), *beside, *_stored(tally, beside))
+
+
+def _unknown(tally: Tally) -> tuple[Entry, ...]:
+    stored = Entry(number=f"{tally.stored.elements:,}", name="elements stored")
+    if tally.total_range is None:
+        name = "parameters: how many there are is not known"
+        return (Entry(number="?", name=name, tone=Tone.DOUBT), stored)
+    low, high = tally.total_range
+    least = "parameters at the least; the exact count is not known"
+    return (
+        Entry(number=f"{low:,}", name=least, tone=Tone.DOUBT),
+        Entry(number=f"{high:,}", name="parameters at the most", tone=Tone.DOUBT),
+        stored,
+    )
+
+
+def _components(record: AuditRecord) -> tuple[Entry, ...]:
+    counted = [(part.name, part.parameters) for part in record.components]
+    if len(counted) < 2 or sum(n or 0 for _, n in counted) != record.tally.total:  # noqa: PLR2004
+        return ()
+    return _sum((f"{n or 0:,}", line(name, MAX_NAME), ()) for name, n in counted)
+
+
+def _parts(record: AuditRecord) -> tuple[Entry, ...]:
+    """The total taken apart into what is asked about and the rest."""
+    part = _part_in_question(record)
+    if part is None or record.tally.total is None:
+        return ()
+    rest = record.tally.total - part.value
+    return _sum(
+        (
+            (f"{part.value:,}", line(part.name, MAX_PLACE), ()),
+            (f"{rest:,}", "", _group_items(part.differs_by)),
+        )
+    )
+
+
+def _part_in_question(record: AuditRecord) -> Count | None:
+    """The part that a documented figure is about; else the backbone, where there are heads."""
+    total = record.tally.total or 0
+    asked = {each.actual for each in record.comparisons if each.verdict is not Verdict.NOT_COMPARED}
+    parts = [count for count in record.counts if count.value < total and count.differs_by]
+    return next(
+        (count for count in parts if count.value in asked),
+        next((count for count in parts if count.key == "backbone"), None),
+    )
+
+
+def _sum(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(sign="+" if index else "", number=number, name=name, items=items)
+        for index, (number, name, items) in enumerate(rows)
+    )
+
+
+def _trained(tally: Tally) -> str:
+    nothing_else = not (tally.buffers or tally.tied_copies or tally.auxiliary)
+    ending = ", no buffers, no tied copies" if nothing_else else ""
+    if not tally.frozen:
+        return f"parameters, all trainable{ending}"
+    trainable = f"{tally.trainable or 0:,} trainable"
+    return f"parameters: {trainable}, {tally.frozen:,} frozen ({_frozen(tally)}){ending}"
+
+
+def _active(tally: Tally) -> tuple[Entry, ...]:
+    if tally.active is None or tally.active == tally.total:
+        return ()
+    return (Entry(number=f"{tally.active:,}", name="of them active for each token"),)
+
+
+_BESIDE: Final = (
+    (Role.BUFFER, "buffers, not parameters"),
+    (Role.TIED_COPY, "tied copies, counted once"),
+    (Role.AUXILIARY, "a quantiser's bookkeeping"),
+)
+
+
+def _beside(tally: Tally) -> Iterable[Entry]:
+    """What is stored and is no parameter."""
+    for role, name in _BESIDE:
+        groups = tuple(group for group in tally.groups if group.role is role)
+        elements = sum(group.amount.elements for group in groups)
+        if elements:
+            yield Entry(sign="+", number=f"{elements:,}", name=name, items=_group_items(groups))
+
+
+def _stored(tally: Tally, beside: Sequence[Entry]) -> tuple[Entry, ...]:
+    stored = tally.stored.elements
+    if stored == tally.total:
+        return ()
+    extra = tally.tied_copies + tally.buffers + tally.auxiliary
+    adds_up = bool(beside) and (tally.total or 0) + extra == stored
+    return (Entry(sign="=" if adds_up else "", number=f"{stored:,}", name="elements stored"),)
+
+
+def _by_name(groups: Iterable[Group]) -> dict[str, int]:
+    elements: dict[str, int] = {}
+    for group in groups:
+        name = line(group.name, MAX_PLACE)
+        elements[name] = elements.get(name, 0) + group.amount.elements
+    return elements
+
+
+def _frozen(tally: Tally) -> str:
+    groups = (g for g in tally.groups if g.role in PARAMETER_ROLES and not g.trainable)
+    return ", ".join(name.removeprefix("frozen ") for name in _by_name(groups))
+
+
+def _group_items(groups: Sequence[Group]) -> tuple[str, ...]:
+    """`name (pattern)` for one group, `name number` for each of several."""
+    elements = _by_name(groups)
+    if len(elements) == 1:
+        return (f"{next(iter(elements))} ({line(groups[0].pattern, MAX_PLACE)})",)
+    return tuple(f"{name} {count:,}" for name, count in elements.items())
+
+
+def groups(record: AuditRecord) -> tuple[Entry, ...]:
+    """Every group with the rule that settled it."""
+    return tuple(
+        Entry(
+            number=f"{group.amount.elements:,}",
+            name=f"{line(group.name, MAX_PLACE)} ({line(group.pattern, MAX_PLACE)})",
+            items=(line(group.reason, MAX_TEXT),),
+            tone=Tone.PLAIN if group.role in PARAMETER_ROLES else Tone.ASIDE,
+        )
+        for group in record.tally.groups
+    )
+
+
+def counts(record: AuditRecord) -> tuple[Entry, ...]:
+    """Every honest way to count this checkpoint."""
+    return tuple(
+        Entry(number=f"{count.value:,}", name=line(count.name, MAX_PLACE))
+        for count in record.counts
+    )
