@@ -1,7 +1,13 @@
-"""Readers of documented figures."""
+"""What is published: every reader of documented figures."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from auditor.claims import card, hub_facts, index_file, name, registry
+from auditor.claims.hub_facts import hub_findings
+from auditor.claims.markdown import card_findings
 from auditor.core.protocols import ClaimReader
 
-READERS: Final[tuple[ClaimReader, ...]] = ()
+__all__ = ["READERS", "card_findings", "hub_findings"]
+
+READERS: Final[Sequence[ClaimReader]] = (card, hub_facts, index_file, name, registry)

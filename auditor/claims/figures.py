@@ -1,4 +1,4 @@
-"""Written figures: `340M`, `1.3 billion`, `6,053,381,344`, `1,3 Milliarden`, `70亿`, and their units.
+"""Written figures and their units: `340M`, `1.3 billion`, `6,053,381,344`, `1,3 Milliarden`.
 
 A unit is a row of a table; the longest that fits is meant. Matching is linear: digits are bounded,
 and no alternative of the expression can match the same text twice.
@@ -43,7 +43,7 @@ MAX_PLAUSIBLE: Final = 10**14  # a hundred trillion: what is larger counts no pa
 _UNIT_WORDS: Final = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
 _FIGURE: Final = re.compile(
     # No figure begins inside a word, a number, a price or a product such as 8x7B.
-    r"(?<![A-Za-z0-9_.,$€£¥×/\\])"
+    r"(?<![A-Za-z0-9_.,$€£¥\u00d7/\\])"
     r"(?P<number>"
     r"[0-9]{1,3}(?:,[0-9]{3}){1,5}(?:\.[0-9]{1,3})?(?![0-9])"
     r"|[0-9]{1,3}(?:\.[0-9]{3}){2,5}(?![0-9])"

@@ -4,12 +4,14 @@
 `hf_api.py`, SafeTensorsInfo). The Hub counts elements; buffers and tied copies are in it.
 """
 
+from typing import Final
+
 from auditor.core.claims import Claim, ClaimSource, Published, Scope, exact_quantity
 from auditor.core.findings import Finding, Severity
 from auditor.core.repository import HubFacts
 
-name = "hub"
-WHERE = "Hub, safetensors.total"
+name: Final = "hub"
+WHERE: Final = "Hub, safetensors.total"
 
 
 def read(published: Published) -> tuple[Claim, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from auditor.core.claims import Claim, ClaimSource, Published, Scope, exact_quantity
 
-name = "index"
+name: Final = "index"
 KEY: Final = "total_parameters"
 MAX_PARAMETERS: Final = 10**15  # what is larger is no count
 

@@ -17,11 +17,32 @@ MAX_LINE_CHARACTERS: Final = 10_000  # a long paragraph; what is longer is data
 _FRONT_MATTER: Final = "---"
 _FENCE: Final = re.compile(r"\s*(?:[-*+>]\s+)?(`{3,}|~{3,})")
 _IMAGE: Final = re.compile(r"!\[[^\[\]]{0,500}\]\([^()]{0,1000}\)")
-_LINK: Final = re.compile(r"\[([^\[\]]{0,500})\](?:\([^()]{0,1000}(?:\([^()]{0,200}\)[^()]{0,200})?\))")
+_LINK: Final = re.compile(
+    r"\[([^\[\]]{0,500})\](?:\([^()]{0,1000}(?:\([^()]{0,200}\)[^()]{0,200})?\))"
+)
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,1000}>")
 _MARKS: Final = re.compile(r"[*`]|~~|\\[()\[\]]|\\(?=[_*#|~{}])")
 _SPACES: Final = re.compile(r"[ \t\u00a0\u202f\u3000]+")
 _ENTITY: Final = re.compile(r"&(?:[A-Za-z]{2,10}|#[0-9]{1,6}|#[xX][0-9A-Fa-f]{1,5});")
+# Full-width punctuation and dashes, as their plain sisters: cards mix them freely.
+_PLAIN: Final = str.maketrans(
+    {
+        "\uff08": "(",
+        "\uff09": ")",
+        "\uff1a": ":",
+        "\uff0c": ",",
+        "\uff1b": ";",
+        "\uff01": "!",
+        "\uff1f": "?",
+        "\uff5e": "~",
+        "\u223c": "~",
+        "\u3002": ". ",
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u2013": "-",
+        "\u2014": " - ",
+    }
+)
 _TOP_LEVEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]{0,60}:(?:\s|$)|[-\s#\]})]|$|\.{3}$")
 
 
@@ -121,4 +142,4 @@ def plain_text(line: str) -> str:
         line = _TAG.sub(" ", line)
     if "&" in line:
         line = _ENTITY.sub(lambda match: unescape(match[0]), line)
-    return _SPACES.sub(" ", _MARKS.sub("", line)).strip()
+    return _SPACES.sub(" ", _MARKS.sub("", line).translate(_PLAIN)).strip()

@@ -1,10 +1,10 @@
 """Names of models: the sizes in them, and whether two names are of one model.
 
-    Qwen3-30B-A3B            30B total, 3B active
-    Llama-4-Scout-17B-16E    17B active (16 experts)
-    Mixtral-8x7B             nothing: 8 x 7 is not its total
-    gemma-3n-E4B             nothing: an effective size, which no count can give
-    bloom-1b7, internlm2-1_8b   1.7B, 1.8B
+Qwen3-30B-A3B            30B total, 3B active
+Llama-4-Scout-17B-16E    17B active (16 experts)
+Mixtral-8x7B             nothing: 8 x 7 is not its total
+gemma-3n-E4B             nothing: an effective size, which no count can give
+bloom-1b7, internlm2-1_8b   1.7B, 1.8B
 """
 
 import re

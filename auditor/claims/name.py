@@ -1,11 +1,15 @@
 """The size in the repository's name, as a label."""
 
+from typing import Final
+
 from auditor.claims.model_names import labels
 from auditor.core.claims import Claim, ClaimSource, Published
 
-name = "name"
-WHERE = "the repository's name"
-ADAPTER_CONFIG = "adapter_config.json"  # PEFT's; an adapter is named after the model it adapts
+name: Final = "name"
+WHERE: Final = "the repository's name"
+ADAPTER_CONFIG: Final = (
+    "adapter_config.json"  # PEFT's; an adapter is named after the model it adapts
+)
 
 
 def read(published: Published) -> tuple[Claim, ...]:

@@ -22,7 +22,7 @@ from auditor.claims.figures import read_figure
 from auditor.core.claims import Claim, ClaimSource, Published, Quantity, Scope
 from auditor.core.repository import Origin
 
-name = "registry"
+name: Final = "registry"
 
 # These organisations took over models that had a bare name until 2024; the Hub still redirects
 # the old ids (`bert-base-uncased`).

@@ -7,13 +7,13 @@ from typing import Final
 from auditor.core.claims import Scope
 
 PARAMETERS: Final = (
-    r"(?:(?<![A-Za-z])(?:param(?:eter|ater|ètre|etre|etro|ámetro|âmetro)?s?|parametern|parametri)"
-    r"(?![A-Za-zà-ÿ])|параметр[а-я]{0,4}|参数|參數|パラメーター?|파라미터|매개변수)"
+    r"(?:(?<![A-Za-z])(?:param(?:eter|ater|ètre|etre|etro)?s?|par[áâ]metros?|parametern|parametri)"
+    r"(?![A-Za-zà-ÿ])|параметр[\u0430-\u044f]{0,4}|参数|參數|パラメーター?|파라미터|매개변수)"
 )
 ABOUT: Final = (
     r"(?:(?:about|around|approximately|approx\.?|roughly|nearly|almost|some|circa|ca\.|etwa|rund"
     r"|environ|ungefähr|unos|aproximadamente|cerca de|circa|约为?|約|大约|達|达到?|只有|仅)\s*"
-    r"|[~≈∼]\s*)?"
+    r"|[~≈]\s*)?"
 )
 
 
@@ -31,14 +31,15 @@ SCOPE_WORDS: Final = (
     ScopeWord(words=r"non[- ]?trainable|frozen|fewer|less|more|additional|extra|new", scope=None),
     ScopeWord(words=r"effective", scope=Scope.COMPONENT, detail="effective"),
     ScopeWord(
-        words=r"non[- ]?embeddings?|backbone|(?:excluding|without|excl\.?|w/o)(?: the)? embeddings?",
+        words=r"non[- ]?embeddings?|backbone"
+        r"|(?:excluding|without|excl\.?|w/o)(?: the)? embeddings?",
         scope=Scope.NON_EMBEDDING,
     ),
     ScopeWord(words=r"embeddings?", scope=Scope.COMPONENT, detail="embedding"),
     ScopeWord(words=r"q?lora|adapters?", scope=Scope.ADAPTER),
     ScopeWord(
         words=r"activated|activation|active|live|actifs?|actives?|activés?|activos|activados|ativos"
-        r"|attivi|aktive[nr]?|aktivierte[nr]?|激活|活跃|启用|アクティブ|활성",
+        r"|attivi|aktive[nr]?|aktivierte[nr]?|激活|活跃|启用|アクティブ|動かす|활성",
         scope=Scope.ACTIVE,
     ),
     ScopeWord(words=r"trainable|learnable|tunable|可训练", scope=Scope.TRAINABLE),
@@ -67,12 +68,14 @@ COMPONENTS: Final = (
 
 # Words that a key is made of which names a number of parameters, and nothing else.
 _KEY_WORDS: Final = frozenset(
-    """# n no num number of the total overall model's model all active activated activation trainable
-    learnable parameter parameters param params paramater paramaters count counts size sizes approx
-    approximate estimated non embedding embeddings nonembedding excluding excl without including
-    incl backbone per token in and with lora adapter
-    nombre de paramètres anzahl der parameter número parámetros numero di parametri parâmetros
-    actifs totaux gesamt""".split()
+    """
+    # n no num number of the total overall model's model all active activated activation
+    trainable learnable parameter parameters param params paramater paramaters count counts
+    size sizes approx approximate estimated non embedding embeddings nonembedding excluding
+    excl without including incl backbone per token in and with lora adapter nombre de
+    paramètres anzahl der parameter número parámetros numero di parametri parâmetros actifs
+    totaux gesamt
+    """.split()
 )
 _KEY_WORD: Final = re.compile(r"#|[^\W\d_]+(?:'s)?")
 _CJK_KEY: Final = re.compile(
@@ -98,4 +101,4 @@ def is_parameter_key(key: str) -> bool:
 
 def is_size_key(key: str) -> bool:
     """Whether `key` is "Model size", which may be parameters and may be bytes."""
-    return _MODEL_SIZE == frozenset(_KEY_WORD.findall(key.lower()))
+    return frozenset(_KEY_WORD.findall(key.lower())) == _MODEL_SIZE

@@ -1,12 +1,12 @@
 """`hfaudit audit MODEL...`, the default command."""
 
-import asyncio
 from collections.abc import Sequence
 
 import click
 
 from auditor.audit import audit_models, failure_of
 from auditor.cli.exits import INCOMPLETE, USAGE, exit_code, show_error
+from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options, verbosity_options
 from auditor.cli.progress import progress
 from auditor.cli.reports import Report
@@ -61,7 +61,7 @@ def audit(  # noqa: PLR0913 - one for each option
     asked = [_reference_or_failure(choice, model) for model in models]
     if all(isinstance(each, AuditFailure) for each in asked):
         return USAGE
-    outcomes = asyncio.run(_audit(asked, sources, show_progress=not quiet))
+    outcomes = run(_audit(asked, sources, show_progress=not quiet))
     try:
         report.write(outcomes)
     except OutputError as error:

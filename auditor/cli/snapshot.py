@@ -1,6 +1,5 @@
 """`hfaudit snapshot MODEL... -o FILE`: record what an audit reads."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -8,6 +7,7 @@ import click
 
 from auditor.audit import audit_models
 from auditor.cli.exits import AGREES, INCOMPLETE, say, show_error
+from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options
 from auditor.cli.reports import Destination
 from auditor.core.identity import ModelRef
@@ -47,7 +47,7 @@ def snapshot(  # noqa: PLR0913 - one for each option
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     refs = [choice.reference(model) for model in models]
     sources = choice.sources()
-    outcomes, recorded = asyncio.run(_record(refs, sources))
+    outcomes, recorded = run(_record(refs, sources))
     data = pack(
         Snapshot(
             provenance=Provenance.FETCHED,

@@ -1,12 +1,12 @@
 """`hfaudit tensors MODEL`: the tree of modules with their counts."""
 
-import asyncio
 from collections.abc import Sequence
 
 import click
 
 from auditor.audit import assign_roles
 from auditor.cli.exits import AGREES, INCOMPLETE, show_error
+from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options
 from auditor.cli.reports import Destination
 from auditor.core.identity import ModelRef
@@ -51,7 +51,7 @@ def tensors(  # noqa: PLR0913 - one for each option
     destination = Destination.of(form, output)
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     refs = [choice.reference(model) for model in models]
-    trees, failed = asyncio.run(_trees(refs, choice.sources(), depth=None if everything else depth))
+    trees, failed = run(_trees(refs, choice.sources(), depth=None if everything else depth))
     if trees:
         destination.write(lambda stream: FORMS[destination.form](trees, stream))
     return INCOMPLETE if failed else AGREES

@@ -193,7 +193,7 @@ def _body(record: AuditRecord) -> dict[str, Any]:
         "left_out": _plain(record.left_out),
         "architecture": record.architecture,
         "hub": _plain(record.hub),
-        "proof": _plain(record.proof),
+        "proof": _plain(record.proof) | {"spans": [_span(*read) for read in record.proof.spans]},
     }
 
 
@@ -226,8 +226,6 @@ def _plain(value: object) -> Any:  # noqa: ANN401 -- what JSON holds has no narr
     match value:
         case StrEnum():
             return value.value
-        case Span(begin, end):
-            return {"begin": begin, "end": end}
         case tuple():
             return [_plain(each) for each in value]
         case Mapping():
@@ -236,6 +234,10 @@ def _plain(value: object) -> Any:  # noqa: ANN401 -- what JSON holds has no narr
             return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
         case _:
             return value
+
+
+def _span(path: str, span: Span) -> dict[str, Any]:
+    return {"path": path, "begin": span.begin, "end": span.end}
 
 
 def _amount(amount: Amount) -> dict[str, int]:

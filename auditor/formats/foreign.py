@@ -25,8 +25,12 @@ _ROWS: Final = (
     (rb"\s*<(?:\?xml|Error>)", "an XML document", _SAVED_PAGE),
     (rb"\s*[\[{]\s*\"[\s -~]{6}", "JSON text", _SAVED_PAGE),
     (rb"PK\x03\x04", "a zip archive, the container of torch.save", f"{_RENAMED}: .bin or .pt"),
-    # (a length of 640 begins with 80 02, but goes on with zeros)
-    (rb"\x80[\x02-\x05](?!..\0{4})", "a pickle", f"{_RENAMED}: .bin, .pt or .pkl"),
+    # NOTE: a length of 640 begins with 80 02, too, but goes on with zeros.
+    (
+        rb"\x80[\x04\x05]\x95|\x80[\x02-\x05](?!..\0{4})",
+        "a pickle",
+        f"{_RENAMED}: .bin, .pt or .pkl",
+    ),
     (rb"GGUF", "a GGUF file", f"{_RENAMED}: .gguf"),
     (rb"\x89HDF\r\n\x1a\n", "an HDF5 file", f"{_RENAMED}: .h5"),
     (rb"\x93NUMPY", "a NumPy array", f"{_RENAMED}: .npy"),

@@ -56,6 +56,7 @@ class HubSource:
         concurrency: int = CONCURRENCY,
         timeout_seconds: float = TIMEOUT_SECONDS,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
+        attempts: int = ATTEMPTS,
     ) -> None:
         checked = checked_endpoint(constants.ENDPOINT if endpoint is None else endpoint)
         self._api = Api(
@@ -66,7 +67,7 @@ class HubSource:
                 concurrency=concurrency,
                 timeout_seconds=timeout_seconds,
             ),
-            effort=Effort(attempts=ATTEMPTS, patience_seconds=max_wait_seconds),
+            effort=Effort(attempts=attempts, patience_seconds=max_wait_seconds),
         )
         self._habits = _Habits()
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from auditor.core.repository import HubFacts, Origin, RepoFile, Repository, Traffic
+from auditor.core.tensors import Span
 from auditor.sources.blobs import BlobReader, BlobWriter
 from auditor.sources.checked_json import Field
 from auditor.sources.contents import ZeroTailed
@@ -92,7 +93,10 @@ def _weights_dict(read: Extents | ZeroTailed, blobs: BlobWriter) -> dict[str, ob
         return {"size_bytes": read.size_bytes, "head": blobs.add(read.head)}
     return {
         "parts": [[begin, blobs.add(data)] for begin, data in read.parts],
-        "error": read.refusal and _refusal_dict(read.refusal),
+        "errors": [
+            [span.begin, span.end, _refusal_dict(refusal)]
+            for span, refusal in sorted(read.refusals.items(), key=lambda item: item[0])
+        ],
     }
 
 
@@ -108,8 +112,11 @@ def _weights(field: Field, blobs: BlobReader) -> Extents | ZeroTailed:
     )
     if any(begin + len(data) >= following for (begin, data), (following, _) in pairwise(parts)):
         raise field["parts"].bad("the parts are out of order")
-    refusal = None if field["error"].is_null else _refusal(field["error"])
-    return Extents(parts=parts, refusal=refusal)
+    refusals = {
+        Span(begin.count(), end.count()): _refusal(error)
+        for begin, end, error in (row.row(3) for row in field["errors"].items())
+    }
+    return Extents(parts=parts, refusals=refusals)
 
 
 def _headers_value(read: bytes | Refusal | None, blobs: BlobWriter) -> object:

@@ -16,11 +16,12 @@ from auditor.core.repository import Repository, Traffic
 from auditor.core.tensors import Span
 from auditor.errors import HfauditError
 from auditor.sources.recording import (
+    Extents,
     FailedOpen,
     RecordedModel,
     Recording,
     Refusal,
-    extents,
+    joined,
 )
 
 Asked = tuple[str, str | None]  # an id or a folder, and its revision
@@ -44,7 +45,8 @@ class RecordedSource:
         try:
             inner = await self._inner.open(ref)
         except HfauditError as error:
-            self._failed[asked(ref)] = Refusal.of(error)
+            if asked(ref) not in self._opened:
+                self._failed[asked(ref)] = Refusal.of(error)
             raise
         reads = Reads()
         before = self._opened.get(asked(ref))
@@ -76,7 +78,7 @@ class Reads:
 
     files: dict[str, bytes | Refusal] = field(default_factory=dict)
     spans: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
-    refused_spans: dict[str, Refusal] = field(default_factory=dict)
+    refused_spans: dict[str, dict[Span, Refusal]] = field(default_factory=dict)
     headers: dict[str, bytes | Refusal | None] = field(default_factory=dict)
 
 
@@ -108,7 +110,7 @@ class RecordedRepository:
         try:
             data = await self.inner.read_span(path, span)
         except HfauditError as error:
-            self.reads.refused_spans[path] = Refusal.of(error)
+            self.reads.refused_spans.setdefault(path, {})[span] = Refusal.of(error)
             raise
         self.reads.spans.setdefault(path, []).append((span.begin, data))
         return data
@@ -133,7 +135,10 @@ def _recording(key: Asked, model: RecordedRepository) -> Recording:
         repository=model.repository,
         files=dict(reads.files),
         weights={
-            path: extents(path, reads.spans.get(path, ()), reads.refused_spans.get(path))
+            path: Extents(
+                parts=joined(path, reads.spans.get(path, ())),
+                refusals=dict(reads.refused_spans.get(path, {})),
+            )
             for path in sorted({*reads.spans, *reads.refused_spans})
         },
         headers=dict(reads.headers),

@@ -50,11 +50,11 @@ def error_kinds() -> Mapping[str, type[HfauditError]]:
 class Extents:
     """The parts of a file that were read, in order and apart from one another.
 
-    `refusal` is what the source said to spans that it did not serve.
+    `refusals` are what the source said to the spans that it did not serve.
     """
 
     parts: tuple[tuple[int, bytes], ...]  # where each begins, and its bytes
-    refusal: Refusal | None = None
+    refusals: Mapping[Span, Refusal] = field(default_factory=dict)
 
     def read(self, span: Span) -> bytes | None:
         """The bytes of `span`, or None where they were not read."""
@@ -64,8 +64,8 @@ class Extents:
         return None
 
 
-def extents(path: str, reads: Iterable[tuple[int, bytes]], refusal: Refusal | None) -> Extents:
-    """The reads of one file, joined where they touch or overlap.
+def joined(path: str, reads: Iterable[tuple[int, bytes]]) -> tuple[tuple[int, bytes], ...]:
+    """The parts of a file that were read, joined where they touch or overlap.
 
     Raises BadAnswer where two reads of the same bytes differ: the file changed in between.
     """
@@ -83,7 +83,7 @@ def extents(path: str, reads: Iterable[tuple[int, bytes]], refusal: Refusal | No
                 hint="the file changed while it was recorded; record it again",
             )
         parts[-1] = (at, before + data[len(shared) :])
-    return Extents(parts=tuple(parts), refusal=refusal)
+    return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

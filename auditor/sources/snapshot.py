@@ -196,8 +196,8 @@ class ReplayedRepository:
         data = held.read(span)
         if data is not None:
             return data
-        if held.refusal is not None:
-            raise held.refusal.error()
+        if span in held.refusals:
+            raise held.refusals[span].error()
         raise await self._not_recorded(path, _bytes_of(span))
 
     async def _not_recorded(self, path: str, what: str) -> HfauditError:

@@ -11,7 +11,8 @@ r"""The snapshot file: what audits read, in one small file.
     a blob      [begin, end), counted from the end of the manifest's line
     an error    {"kind", "subject", "reason", "hint"}
     files       {path: blob or error}                      small files, whole
-    weights     {path: {"parts": [[begin, blob], ...]}}    what was read of a weight file; or
+    weights     {path: {"parts": [[begin, blob], ...],     what was read of a weight file,
+                        "errors": [[begin, end, error]]}}  and what was refused; or
                 {path: {"size_bytes": n, "head": blob}}    a file that goes on with zeros
     headers     {index path: blob of JSON, error or null}  all shard headers, given at once
 

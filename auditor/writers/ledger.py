@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from auditor.core.record import AuditRecord
@@ -10,6 +11,8 @@ from auditor.core.tally import Count, Group, Tally
 from auditor.core.verdict import Verdict
 from auditor.writers.escape import line
 from auditor.writers.report import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
+
+MAX_ITEMS: Final = 6  # groups named in one line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +33,7 @@ def ledger(record: AuditRecord) -> tuple[Entry, ...]:
         return _unknown(tally)
     parts = _components(record) or _parts(record)
     total = Entry(sign="=" if parts else "", number=f"{tally.total:,}", name=_trained(tally))
-    beside = tuple(_beside(tally))
-    return (*parts, total, *_active(tally), *beside, *_stored(tally, beside))
+    return (*parts, total, *_beside(tally), *_active(tally))
 
 
 def _unknown(tally: Tally) -> tuple[Entry, ...]:
@@ -64,9 +66,13 @@ def _parts(record: AuditRecord) -> tuple[Entry, ...]:
     return _sum(
         (
             (f"{part.value:,}", line(part.name, MAX_PLACE), ()),
-            (f"{rest:,}", "", _group_items(part.differs_by)),
+            (f"{rest:,}", _kind(part.differs_by), _group_items(part.differs_by)),
         )
     )
+
+
+def _kind(groups: Sequence[Group]) -> str:
+    return "heads" if len(_by_name(groups)) > 1 and all(group.head for group in groups) else ""
 
 
 def _part_in_question(record: AuditRecord) -> Count | None:
@@ -110,21 +116,21 @@ _BESIDE: Final = (
 
 
 def _beside(tally: Tally) -> Iterable[Entry]:
-    """What is stored and is no parameter."""
+    """What is stored and is no parameter, and all that is stored.
+
+    It is a sum where each parameter is one stored element; where weights are packed it is not.
+    """
+    stored = tally.stored.elements
+    extra = tally.tied_copies + tally.buffers + tally.auxiliary
+    adds_up = (tally.total or 0) + extra == stored
     for role, name in _BESIDE:
         groups = tuple(group for group in tally.groups if group.role is role)
         elements = sum(group.amount.elements for group in groups)
         if elements:
-            yield Entry(sign="+", number=f"{elements:,}", name=name, items=_group_items(groups))
-
-
-def _stored(tally: Tally, beside: Sequence[Entry]) -> tuple[Entry, ...]:
-    stored = tally.stored.elements
-    if stored == tally.total:
-        return ()
-    extra = tally.tied_copies + tally.buffers + tally.auxiliary
-    adds_up = bool(beside) and (tally.total or 0) + extra == stored
-    return (Entry(sign="=" if adds_up else "", number=f"{stored:,}", name="elements stored"),)
+            sign = "+" if adds_up else ""
+            yield Entry(sign=sign, number=f"{elements:,}", name=name, items=_group_items(groups))
+    if stored != tally.total:
+        yield Entry(sign="=" if adds_up else "", number=f"{stored:,}", name="elements stored")
 
 
 def _by_name(groups: Iterable[Group]) -> dict[str, int]:
@@ -141,11 +147,13 @@ def _frozen(tally: Tally) -> str:
 
 
 def _group_items(groups: Sequence[Group]) -> tuple[str, ...]:
-    """`name (pattern)` for one group, `name number` for each of several."""
-    elements = _by_name(groups)
+    """`name (pattern)` for one group, `name number` for each of several, the largest first."""
+    elements = _by_name(sorted(groups, key=lambda group: -group.amount.elements))
     if len(elements) == 1:
         return (f"{next(iter(elements))} ({line(groups[0].pattern, MAX_PLACE)})",)
-    return tuple(f"{name} {count:,}" for name, count in elements.items())
+    named = [f"{name} {count:,}" for name, count in islice(elements.items(), MAX_ITEMS)]
+    more = len(elements) - len(named)
+    return (*named, f"{more:,} more") if more else tuple(named)
 
 
 def groups(record: AuditRecord) -> tuple[Entry, ...]:

@@ -18,7 +18,6 @@ from auditor.errors import OutputError
 Write = Callable[[IO[bytes]], None]
 
 _NEW_FILE_MODE: Final = 0o666  # less the umask, as for any new file
-_NAME_LEFT: Final = 200  # of the 255 bytes that a file's name may have, before our own additions
 
 _REASONS: Final = {
     # errno: what is wrong, what to do next
@@ -77,7 +76,7 @@ def _mode_of(target: Path) -> int | None:
 
 def _replace(target: Path, mode: int | None, write: Write) -> None:
     """A new file beside `target`, moved over it when it is on the disk, else removed."""
-    temporary = target.with_name(f".{target.name[:_NAME_LEFT]}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".hfaudit-{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, _NEW_FILE_MODE)
     try:

@@ -145,15 +145,17 @@ class Page:
             console.print(piece)
         return self._bytes("\n".join(each.rstrip() for each in buffer.getvalue().split("\n")))
 
-    def unbroken(self, lines: Iterable[Iterable[tuple[str, Tone]]]) -> bytes:
-        """Lines of passages, each as long as it is."""
-        texts = [[self.text(passage, tone) for passage, tone in each] for each in lines]
+    def unbroken(self, rows: Sequence[Sequence["Text"]], *, right: Sequence[int]) -> bytes:
+        """Rows of cells, one under the other and each line as long as it is."""
+        widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
         buffer = io.StringIO()
         console = self._console(buffer, self.look.width)
-        for passages in texts:
+        for row in rows:
             whole = self.text("")
-            for passage in passages:
-                whole.append_text(passage)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+                pad = cell.pad_left if index in right else cell.pad_right
+                pad(width - cell.cell_len)
+                whole.append_text(cell).append("  ")
             whole.rstrip()
             console.print(whole, soft_wrap=True)
         return self._bytes(buffer.getvalue())

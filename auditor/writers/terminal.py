@@ -130,22 +130,27 @@ class _Report:
     def _documented(self, record: AuditRecord) -> Iterator[_Row]:
         figures = report.documented(record, everything=self.everything)
         shown, rest = self._first(figures)
-        widest = max((len(each.figure) for each in shown), default=0)
-        source = min(MAX_SOURCE, max((len(each.source) for each in shown), default=0))
-        for each in shown:
-            yield "", self._figure(each, widest, source)
+        columns = [(self.page.text(each.figure), self.page.text(each.source)) for each in shown]
+        widest, source = (
+            max((each.cell_len for each in column), default=0)
+            for column in (zip(*columns, strict=True) if columns else ((), ()))
+        )
+        for each, (figure, who) in zip(shown, columns, strict=True):
+            reason = self._reason(each)
+            if self.page.look.width >= SIDE_BY_SIDE:
+                widths = (min(widest, MAX_SOURCE), min(source, MAX_SOURCE))
+                yield "", self.page.columns(figure, who, reason, widths=widths)
+            else:
+                who.append_text(self.page.text(" · ")).append_text(reason)
+                yield "", self.page.columns(figure, who, widths=(min(widest, MAX_FIGURE),))
         yield from rest
 
-    def _figure(self, each: Documented, widest: int, source: int) -> "Table":
-        figure = self.page.text(each.figure)
+    def _reason(self, each: Documented) -> "Text":
         reason = self.page.text(each.verdict, each.tone)
         if each.reason:
+            reason = self.page.text("").append_text(reason)
             reason.append_text(self.page.text(f": {each.reason}"))
-        if self.page.look.width >= SIDE_BY_SIDE:
-            cells = (figure, self.page.text(each.source), reason)
-            return self.page.columns(*cells, widths=(widest, source))
-        both = self.page.text(f"{each.source} · ").append_text(reason)
-        return self.page.columns(figure, both, widths=(min(widest, MAX_FIGURE),))
+        return reason
 
     def _entries(self, entries: Sequence[Entry]) -> Iterator[_Row]:
         widest = max((len(entry.number) for entry in entries), default=0)
@@ -188,20 +193,14 @@ class _Report:
 
 def _one_line_each(page: Page, outcomes: Sequence[Outcome]) -> bytes:
     """A line for each, as long as it is: made to be searched."""
-    shorts = [report.short(outcome) for outcome in outcomes]
-    model, documented, real, difference = (
-        max((len(getattr(each, name)) for each in shorts), default=0)
-        for name in ("model", "documented", "real", "difference")
-    )
-    return page.unbroken(
+    rows = [
         (
-            (f"{each.word:<12}", each.tone),
-            (f"  {each.model:<{model}}  {each.documented:<{documented}}", Tone.PLAIN),
-            (f"  {each.real:>{real}}  {each.difference:>{difference}}", Tone.PLAIN),
-            (f"  {each.reason}", Tone.PLAIN),
+            page.text(each.word, each.tone),
+            *map(page.text, (each.model, each.documented, each.real, each.difference, each.reason)),
         )
-        for each in shorts
-    )
+        for each in map(report.short, outcomes)
+    ]
+    return page.unbroken(rows, right=(3, 4))
 
 
 def _table(page: Page, outcomes: Sequence[Outcome]) -> Iterator[Piece]:

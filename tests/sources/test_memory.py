@@ -1,5 +1,5 @@
 import asyncio
-from hashlib import sha1, sha256
+from hashlib import sha256
 
 import pytest
 
@@ -12,6 +12,7 @@ from auditor.sources.contents import ZeroTailed
 from auditor.sources.memory import MemoryRepository, MemorySource
 
 WEIGHTS = b"0123456789"
+EMPTY_OBJECT_OID = "9e26dfeeb6e641a33dae4961196235bdb965b21b"  # printf {} | git hash-object --stdin
 FILES = {"config.json": b"{}", "model.safetensors": WEIGHTS}
 
 
@@ -28,7 +29,7 @@ def test_a_model_in_memory_is_listed_with_sizes_and_the_hubs_kinds_of_hashes() -
         "main",
     )
     assert repository.files == (
-        RepoFile(path="config.json", size_bytes=2, oid=sha1(b"blob 2\0{}").hexdigest()),
+        RepoFile(path="config.json", size_bytes=2, oid=EMPTY_OBJECT_OID),
         RepoFile(
             path="model.safetensors", size_bytes=10, oid=sha256(WEIGHTS).hexdigest(), is_lfs=True
         ),

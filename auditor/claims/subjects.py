@@ -1,0 +1,121 @@
+"""Whom a figure in a sentence is about: this model, another one, or nobody in particular."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.claims.model_names import base_name, labels, name_tokens, names_it
+from auditor.core.claims import Scope
+
+_NAME: Final = re.compile(
+    r"(?<![A-Za-z0-9/._-])[A-Za-z][A-Za-z0-9]*(?:[-./_+][A-Za-z0-9]+)*"
+    r"(?: (?:v?[0-9][0-9A-Za-z.]*|[A-Z][0-9]+|XX?L"
+    r"|(?:Tiny|Mini|Small|Medium|Large|Base)(?![a-z])))*"
+)
+_HARDWARE: Final = re.compile(
+    r"(?:G?[AHVBPLT][0-9]{1,3}|RTX|GTX|M[0-9]|MI[0-9]+X?|TPUv?[0-9]|v[0-9.]+|[a-z]?fp[0-9]+\w*|bf16|int[0-9]+|[fiuqw][0-9]\w*"
+    r"|[0-9].*)",
+    re.IGNORECASE,
+)
+# Words with capitals or numbers that name no model.
+_NO_NAMES: Final = frozenset(
+    """
+    ai ml llm llms vlm vlms mllm slm slms nlp nlu api apis gpu gpus cpu cpus tpu tpus npu ram
+    vram moe moes mtp mla gqa mha mqa rope swiglu geglu gelu relu rmsnorm layernorm sft dpo
+    rlhf grpo ppo rl kto lora qlora peft mlm clm nsp qa ner glue squad sota asr tts ocr stt it
+    ui url pdf json yaml html css sql us usa uk eu nvidia ibm amd openai deepmind huggingface
+    pytorch tensorflow cuda flops flop mit apache id ids ok faq readme todo bpe sentencepiece
+    wordpiece tiktoken oss stem cot rag ssm ffn mlp kv vit dit unet vae cnn rnn lstm gan dnn
+    eleutherai bigscience mosaicml github arxiv wikipedia bookcorpus english german french new
+    note model models this the total
+    """.split()
+)
+# Before a name: what follows it is said of another model than the one that the name is of.
+_NOT_THE_SUBJECT: Final = re.compile(
+    r"(?:based|built|building|trained|initialized|initialised|finetuned|fine-tuned|derived"
+    r"|distilled|adapted|converted|pruned|quantized|quantised)\s+(?:up)?(?:on|from|off|of|with|by)"
+    r"(?:\s+\w+){0,2}\s*$"
+    r"|(?:version|variant|copy|fine-?tune|distillation|replication|checkpoint|merge|by|using|uses"
+    r"|with|from|in|on|at|for|via|to|follows?|adopts?|employs?|leverages?)"
+    r"(?:\s+(?:of|a|an|the|its|our))*\s*$",
+    re.IGNORECASE,
+)
+_COMPARED: Final = re.compile(
+    r"(?<![A-Za-z-])(?:than|vs\.?|versus|compared|comparable|outperform\w*|unlike|surpass\w*"
+    r"|exceed\w*|rival\w*|match(?:es|ing)?|competitive with|equivalent to|similar to|such as"
+    r"|like|larger|bigger|other|others|teacher|predecessor|previous|original|existing"
+    r"|reference model|reward model|draft model|between)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_RESET: Final = re.compile(
+    r"(?:[.!?;]\s|(?<![A-Za-z])(?:while|whereas|but|despite|ours|our model"
+    r"|this model|the model|it has|with only|using only|with just)(?![A-Za-z]))",
+    re.IGNORECASE,
+)
+_INNER_CAPITAL: Final = re.compile(r"[A-Za-z][a-z]*[A-Z]")
+_YEAR: Final = re.compile(r"(?:19|20)[0-9]{2}\.?")
+_CLOSED: Final = re.compile(r"\([^()]*\)")
+_ATTACHED: Final = re.compile(r"[\s(\[:,~=-]*")
+_LOOK_BACK: Final = 240  # characters: about a long sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """`own` is about this model; `name` is the other model, where it has one."""
+
+    own: bool
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelName:
+    """What the repository's name says of its model."""
+
+    tokens: tuple[str, ...]
+    total: int | None  # the size in the name
+
+    def is_named_by(self, text: str) -> bool:
+        tokens = name_tokens(text.rpartition("/")[2] or text)
+        return names_it(tokens, self.tokens) or self._names_without_size(tokens)
+
+    def _names_without_size(self, tokens: tuple[str, ...]) -> bool:
+        """Whether a name is this one with a size added: OpenChat-3.5-7B is openchat_3.5."""
+        rest = tuple(token for token in tokens if not re.fullmatch(r"[0-9.]+[bmk]", token))
+        return self.total is None and len(rest) < len(tokens) and rest == self.tokens
+
+
+def model_name(repo_id: str) -> ModelName:
+    totals = [label.quantity.value for label in labels(repo_id) if label.scope is Scope.TOTAL]
+    return ModelName(tokens=name_tokens(base_name(repo_id)), total=totals[0] if totals else None)
+
+
+def subject_of(line: str, position: int, model: ModelName) -> Subject:
+    """Whom a figure at `position` of `line` is about, by the words before it."""
+    sentence = line[max(0, position - _LOOK_BACK) : position]
+    begin = max((match.end() for match in _RESET.finditer(sentence)), default=0)
+    clause = _CLOSED.sub(" ", sentence[begin:])  # what stands in parentheses is said aside
+    for match in reversed(list(_NAME.finditer(clause))):
+        name = match[0].rstrip(".")
+        if not _is_name(name):
+            continue
+        gap = clause[match.end() :]
+        compared = _COMPARED.search(gap) is not None
+        if model.is_named_by(name):
+            return Subject(own=not compared)
+        if _ATTACHED.fullmatch(gap) or compared:
+            return Subject(own=False, name=name)
+        if not _NOT_THE_SUBJECT.search(clause[: match.start()]):
+            return Subject(own=False, name=name)
+    return Subject(own=_COMPARED.search(clause) is None)
+
+
+def _is_name(text: str) -> bool:
+    """Whether `text` looks like the name of a model: GPT-4, Llama 2, RoBERTa; not GPU or H100."""
+    first, _, number = text.partition(" ")
+    if first.lower() in _NO_NAMES or _HARDWARE.fullmatch(first):
+        return False
+    if any(character.isdigit() for character in first):
+        return "-" in first or any(character.isupper() for character in first)
+    if number and first[0].isupper() and not _YEAR.fullmatch(number):
+        return True
+    return any(_INNER_CAPITAL.search(part) for part in re.split(r"[-./_+]", first))
