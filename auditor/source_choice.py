@@ -4,14 +4,19 @@ Each is made when a model first needs it, so that an audit of a folder imports n
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from auditor.core.identity import FolderRef, ModelRef, parse_model_ref
-from auditor.core.protocols import OpenRepository, Source
+
+if TYPE_CHECKING:  # what they mean is loaded while the first answer is on its way
+    from asyncio import Task
+
+    from auditor.core.protocols import OpenRepository, Source
 
 DEFAULT_ENDPOINT: Final = "https://huggingface.co"
+OPENED_AHEAD: Final = 8  # as many as are under way at once
 _TRUE: Final = frozenset(
     {"1", "true", "yes", "on"}
 )  # huggingface_hub constants.py, ENV_VARS_TRUE_VALUES
@@ -53,7 +58,8 @@ class Sources:
     endpoint: str | None = None
     offline: bool = field(default_factory=offline_by_environment)
     snapshot: str | None = None
-    _made: dict[str, Source] = field(default_factory=dict, init=False)
+    _made: "dict[str, Source]" = field(default_factory=dict, init=False)
+    _ahead: "dict[ModelRef, Task[OpenRepository]]" = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         if self.snapshot is not None:
@@ -63,14 +69,28 @@ class Sources:
 
             self.endpoint = checked_endpoint(self.endpoint or endpoint_of_environment())
 
-    async def open(self, ref: ModelRef) -> OpenRepository:
+    def open_ahead(self, refs: Sequence[ModelRef]) -> None:
+        """Begins to open the first of `refs`; `open` then waits for what was begun."""
+        import asyncio  # noqa: PLC0415 - not at start-up
+
+        for ref in refs[:OPENED_AHEAD]:
+            if ref not in self._ahead:
+                self._ahead[ref] = asyncio.create_task(self._open(ref))
+
+    async def open(self, ref: ModelRef) -> "OpenRepository":
+        begun = self._ahead.pop(ref, None)
+        return await (begun or self._open(ref))
+
+    async def _open(self, ref: ModelRef) -> "OpenRepository":
         return await self._for(ref).open(ref)
 
     async def aclose(self) -> None:
+        for begun in self._ahead.values():
+            begun.cancel()
         for source in self._made.values():
             await source.aclose()
 
-    def _for(self, ref: ModelRef) -> Source:
+    def _for(self, ref: ModelRef) -> "Source":
         if self.snapshot is not None:
             return self._made["snapshot"]
         if isinstance(ref, FolderRef):
@@ -79,31 +99,31 @@ class Sources:
             return self._get("offline", _offline)
         return self._get("hub", lambda: _hub(self.endpoint or DEFAULT_ENDPOINT))
 
-    def _get(self, name: str, make: Callable[[], Source]) -> Source:
+    def _get(self, name: str, make: "Callable[[], Source]") -> "Source":
         if name not in self._made:
             self._made[name] = make()
         return self._made[name]
 
 
-def _folder() -> Source:
+def _folder() -> "Source":
     from auditor.sources.folder import FolderSource  # noqa: PLC0415
 
     return FolderSource()
 
 
-def _hub(endpoint: str) -> Source:
+def _hub(endpoint: str) -> "Source":
     from auditor.sources.hub import HubSource  # noqa: PLC0415 - imports the HTTP client
 
     return HubSource(endpoint)
 
 
-def _snapshot(path: str) -> Source:
+def _snapshot(path: str) -> "Source":
     from auditor.sources.snapshot import SnapshotSource, read_snapshot  # noqa: PLC0415
 
     return SnapshotSource(read_snapshot(path))
 
 
-def _offline() -> Source:
+def _offline() -> "Source":
     """The Hugging Face cache, then the snapshots in this package."""
     from auditor.sources.chain import offline_source  # noqa: PLC0415
 

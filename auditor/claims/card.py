@@ -1,17 +1,32 @@
 """The model card: README.md, its front matter, prose and tables."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+import re
+from collections.abc import Iterator
+from typing import Final, assert_never
 
-from auditor.claims.markdown import Line, card_lines
+from auditor.claims.markdown import (
+    MAX_CARD_CHARACTERS,
+    Line,
+    Table,
+    card_blocks,
+    front_matter_end,
+    is_row,
+    opens_front_matter,
+)
 from auditor.claims.prose import Statement, statements
 from auditor.claims.subjects import ModelName, model_name
-from auditor.claims.tables import is_delimiter, is_row, table_statements
+from auditor.claims.tables import lone_row, table_statements
 from auditor.core.claims import Claim, ClaimSource, Published
+from auditor.core.findings import Finding, Severity
 
 name: Final = "card"
 CARD: Final = "README.md"
 MAX_CLAIMS: Final = 100  # a card that states more is a catalogue
+
+# What may begin a line of the front matter: a key, an item, a comment, or an indented rest.
+_FRONT_MATTER_LINE: Final = re.compile(
+    r"[\"']?[A-Za-z_][A-Za-z0-9_ .-]{0,80}[\"']?\s*:(?:\s|$)|- |-$|#| |[\]})]|\s*$|\.{3}$"
+)
 
 
 def read(published: Published) -> tuple[Claim, ...]:
@@ -19,7 +34,7 @@ def read(published: Published) -> tuple[Claim, ...]:
     card = published.documents.get(CARD, "")
     model = model_name(published.repository.repo_id)
     claims: dict[tuple[object, ...], Claim] = {}
-    for number, statement in _stated(tuple(card_lines(card)), model):
+    for number, statement in _stated(card, model):
         key = (statement.quantity.value, statement.quantity.unit, statement.scope, statement.detail)
         claims.setdefault(key, _claim(number, statement))
         if len(claims) == MAX_CLAIMS:
@@ -38,34 +53,50 @@ def _claim(number: int, statement: Statement) -> Claim:
     )
 
 
-def _stated(lines: Sequence[Line], model: ModelName) -> Iterator[tuple[int, Statement]]:
-    index = 0
-    while index < len(lines):
-        line = lines[index]
-        end = _table_end(lines, index)
-        if end:
-            yield from table_statements(line, lines[index + 2 : end], model)
-        elif is_row(line.text) and not line.front_matter:
-            yield from table_statements(None, (line,), model)
-        else:
-            for statement in statements(line.text, model, keys_only=line.front_matter):
-                yield line.number, statement
-        index = end or index + 1
+def _stated(card: str, model: ModelName) -> Iterator[tuple[int, Statement]]:
+    for block in card_blocks(card):
+        match block:
+            case Table():
+                yield from table_statements(block, model)
+            case Line():
+                for statement in _in_line(block, model):
+                    yield block.number, statement
+            case _:
+                assert_never(block)
 
 
-def _table_end(lines: Sequence[Line], index: int) -> int:
-    """The index after the table whose header stands at `index`; 0 if none begins there."""
-    header = lines[index]
-    if index + 1 >= len(lines) or "|" not in header.text:
-        return 0
-    below = lines[index + 1]
-    if below.number != header.number + 1 or not is_delimiter(below.text):
-        return 0
-    end = index + 2
-    while (
-        end < len(lines)
-        and lines[end].number == lines[end - 1].number + 1
-        and "|" in lines[end].text
-    ):
-        end += 1
-    return end
+def _in_line(line: Line, model: ModelName) -> Iterator[Statement]:
+    if is_row(line.text) and not line.front_matter:
+        statement = lone_row(line.text, model)
+        if statement:
+            yield statement
+    else:
+        yield from statements(line.text, model, keys_only=line.front_matter)
+
+
+def card_findings(card: str) -> tuple[Finding, ...]:
+    """What is broken in the front matter, so that the Hub shows the card without it.
+
+    It is checked by its lines, not by a YAML parser: the mistakes that happen show in the lines,
+    and no parser is fed what a stranger wrote.
+    """
+    lines = card[:MAX_CARD_CHARACTERS].split("\n")
+    if not opens_front_matter(lines):
+        return ()
+    ends = front_matter_end(lines)
+    if not ends:
+        return (_broken(1, "the front matter is never closed by a line `---`"),)
+    for number, line in enumerate(lines[1:ends], start=2):
+        if line.startswith("\t"):
+            return (_broken(number, "a tab indents a line of the front matter"),)
+        if not _FRONT_MATTER_LINE.match(line):
+            return (_broken(number, "a line of the front matter is no `key: value`"),)
+    return ()
+
+
+def _broken(number: int, what: str) -> Finding:
+    return Finding(
+        code="front-matter-malformed",
+        severity=Severity.NOTICE,
+        message=f"{CARD}, line {number}: {what}; the rest of the card was read all the same",
+    )

@@ -1,29 +1,32 @@
-"""A model card as lines of plain text with their numbers: what a reader of the page sees.
+"""A model card as lines of plain text and tables: what a reader of the page sees.
 
 Left out are code blocks, comments, images and link targets; tags and emphasis are stripped. Every
 expression is linear: what may repeat excludes what ends it, and lines are cut at a length.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Final, NamedTuple
 
-from auditor.core.findings import Finding, Severity
+from auditor.claims.html_tables import Row, html_rows
 
 MAX_CARD_CHARACTERS: Final = 2_000_000  # the largest cards carry half a megabyte of benchmarks
 MAX_LINE_CHARACTERS: Final = 10_000  # a long paragraph; what is longer is data
+MAX_CELLS: Final = 64  # a row of more is data
+_LEAST_SEPARATORS: Final = 2
 
-_FRONT_MATTER: Final = "---"
 _FENCE: Final = re.compile(r"\s*(?:[-*+>]\s+)?(`{3,}|~{3,})")
 _IMAGE: Final = re.compile(r"!\[[^\[\]]{0,500}\]\([^()]{0,1000}\)")
-_LINK: Final = re.compile(
-    r"\[([^\[\]]{0,500})\](?:\([^()]{0,1000}(?:\([^()]{0,200}\)[^()]{0,200})?\))"
-)
+_LINK: Final = re.compile(r"\[([^\[\]]{0,500})\]\([^()]{0,1000}(?:\([^()]{0,200}\)[^()]{0,200})?\)")
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,1000}>")
+_TABLE: Final = re.compile(r"<table(?=[\s>])", re.IGNORECASE)
+_TABLE_END: Final = re.compile(r"</table\s*>", re.IGNORECASE)
 _MARKS: Final = re.compile(r"[*`]|~~|\\[()\[\]]|\\(?=[_*#|~{}])")
 _SPACES: Final = re.compile(r"[ \t\u00a0\u202f\u3000]+")
 _ENTITY: Final = re.compile(r"&(?:[A-Za-z]{2,10}|#[0-9]{1,6}|#[xX][0-9A-Fa-f]{1,5});")
+_BAR: Final = re.compile(r"(?<!\\)\|")
+_DELIMITER: Final = re.compile(r":?-+:?")
 # Full-width punctuation and dashes, as their plain sisters: cards mix them freely.
 _PLAIN: Final = str.maketrans(
     {
@@ -39,11 +42,11 @@ _PLAIN: Final = str.maketrans(
         "\u3002": ". ",
         "\u2010": "-",
         "\u2011": "-",
+        "\u2212": "-",
         "\u2013": "-",
         "\u2014": " - ",
     }
 )
-_TOP_LEVEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]{0,60}:(?:\s|$)|[-\s#\]})]|$|\.{3}$")
 
 
 class Line(NamedTuple):
@@ -51,60 +54,43 @@ class Line(NamedTuple):
 
     number: int
     text: str
-    front_matter: bool
+    front_matter: bool = False
 
 
-def card_lines(card: str) -> Iterator[Line]:
-    """The lines of `card` that say something, cleaned.
+class Table(NamedTuple):
+    """A table, its cells cleaned. The header's cells are the first row's."""
+
+    header: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def card_blocks(card: str) -> Iterator[Line | Table]:
+    """The lines and tables of `card` that say something, in their order.
 
     The front matter is read line by line as well, not parsed: half of it may be broken, and what
     is read there is never more than `key: value`.
     """
     lines = card[:MAX_CARD_CHARACTERS].split("\n")
     ends = front_matter_end(lines)
-    for index, line in enumerate(lines[1:ends], start=2):
-        text = line.strip()
-        if text and not line[:1].isspace():
-            yield Line(index, text[:MAX_LINE_CHARACTERS], front_matter=True)
-    begin = ends + 1 if ends else 0
-    for number, line in _outside_code(lines[begin:], first=begin + 1):
-        text = plain_text(line)
-        if text:
-            yield Line(number, text, front_matter=False)
-
-
-def front_matter_end(lines: list[str]) -> int:
-    """The index of the line that closes the front matter; 0 where there is none."""
-    if not lines or lines[0].lstrip("\ufeff").rstrip() != _FRONT_MATTER:
-        return 0
-    return next((i for i, line in enumerate(lines) if i and line.rstrip() == _FRONT_MATTER), 0)
-
-
-def card_findings(path: str, card: str) -> tuple[Finding, ...]:
-    """What is broken in the front matter, so that the Hub shows the card without it."""
-    lines = card[:MAX_CARD_CHARACTERS].split("\n")
-    if lines[0].lstrip("\ufeff").rstrip() != _FRONT_MATTER:
-        return ()
-    ends = front_matter_end(lines)
-    if not ends:
-        return (_broken(path, 1, "the front matter is never closed by a line `---`"),)
     for number, line in enumerate(lines[1:ends], start=2):
-        if line.startswith("\t"):
-            return (_broken(path, number, "a tab indents a line of the front matter"),)
-        if not _TOP_LEVEL.match(line):
-            return (_broken(path, number, "a line of the front matter is no `key: value`"),)
-    return ()
+        if line.strip() and not line[:1].isspace():
+            yield Line(number, line.strip()[:MAX_LINE_CHARACTERS], front_matter=True)
+    begin = ends + 1 if ends else 0
+    yield from _blocks(list(_outside_code(lines[begin:], first=begin + 1)))
 
 
-def _broken(path: str, number: int, what: str) -> Finding:
-    return Finding(
-        code="front-matter-malformed",
-        severity=Severity.NOTICE,
-        message=f"{path}, line {number}: {what}; the text below it was read all the same",
-    )
+def front_matter_end(lines: Sequence[str]) -> int:
+    """The index of the line that closes the front matter; 0 where there is none."""
+    if not opens_front_matter(lines):
+        return 0
+    return next((i for i, line in enumerate(lines) if i and line.rstrip() == "---"), 0)
 
 
-def _outside_code(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
+def opens_front_matter(lines: Sequence[str]) -> bool:
+    return bool(lines) and lines[0].removeprefix("\ufeff").rstrip() == "---"
+
+
+def _outside_code(lines: Sequence[str], first: int) -> Iterator[tuple[int, str]]:
     """Lines outside fenced code and comments, as in CommonMark: an unclosed fence never ends."""
     fence = ""
     in_comment = False
@@ -118,7 +104,7 @@ def _outside_code(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
         line, in_comment = _without_comments(line, in_comment=in_comment)
         if match := _FENCE.match(line):
             fence = match[1]
-        elif line:
+        elif line.strip():
             yield number, line
 
 
@@ -131,7 +117,73 @@ def _without_comments(line: str, *, in_comment: bool) -> tuple[str, bool]:
         if not in_comment:
             kept.append(before)
         in_comment, rest = (in_comment != bool(mark)), after
-    return " ".join(kept) if len(kept) > 1 else "".join(kept), in_comment
+    return " ".join(kept), in_comment
+
+
+def _blocks(lines: Sequence[tuple[int, str]]) -> Iterator[Line | Table]:
+    index = 0
+    while index < len(lines):
+        number, text = lines[index]
+        if _TABLE.search(text):
+            end = _html_end(lines, index)
+            yield _html_table([line for _, line in lines[index:end]], number)
+        elif end := _pipe_end(lines, index):
+            yield _pipe_table(lines[index:end])
+        else:
+            end = index + 1
+            if cleaned := plain_text(text):
+                yield Line(number, cleaned)
+        index = end
+
+
+def _html_end(lines: Sequence[tuple[int, str]], begin: int) -> int:
+    """The index after the line that closes the table; the rest of the card if none does."""
+    closing = (i for i in range(begin, len(lines)) if _TABLE_END.search(lines[i][1]))
+    return next(closing, len(lines) - 1) + 1
+
+
+def _html_table(lines: Sequence[str], first: int) -> Table:
+    rows = [
+        Row(row.number, tuple(plain_text(cell) for cell in row.cells))
+        for row in html_rows(lines, first)
+    ]
+    return Table(rows[0].cells if rows else (), tuple(rows[1:]))
+
+
+def _pipe_end(lines: Sequence[tuple[int, str]], begin: int) -> int:
+    """The index after the table whose header stands at `begin`; 0 if none begins there."""
+    if begin + 1 >= len(lines) or "|" not in lines[begin][1]:
+        return 0
+    if lines[begin + 1][0] != lines[begin][0] + 1 or not _is_delimiter(lines[begin + 1][1]):
+        return 0
+    end = begin + 2
+    while end < len(lines) and lines[end][0] == lines[end - 1][0] + 1 and "|" in lines[end][1]:
+        end += 1
+    return end
+
+
+def _pipe_table(lines: Sequence[tuple[int, str]]) -> Table:
+    rows = tuple(Row(number, cells_of(plain_text(text))) for number, text in lines[2:])
+    return Table(cells_of(plain_text(lines[0][1])), rows)
+
+
+def _is_delimiter(text: str) -> bool:
+    return "-" in text and "|" in text and all(_DELIMITER.fullmatch(c) for c in cells_of(text))
+
+
+def is_row(text: str) -> bool:
+    """Whether a line outside a table could be a row of one."""
+    if "||" in text or "|" not in text:
+        return False
+    return text.startswith("|") or len(_BAR.findall(text)) >= _LEAST_SEPARATORS
+
+
+def cells_of(text: str) -> tuple[str, ...]:
+    """The cells of a row of a Markdown table, at least one."""
+    inner = text.strip().removeprefix("|")
+    if inner.endswith("|") and not inner.endswith("\\|"):
+        inner = inner[:-1]
+    return tuple(cell.strip() for cell in _BAR.split(inner, maxsplit=MAX_CELLS)[:MAX_CELLS])
 
 
 def plain_text(line: str) -> str:

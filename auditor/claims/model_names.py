@@ -14,6 +14,7 @@ from typing import Final
 
 from auditor.core.claims import Quantity, Scope, quantity
 
+MAX_RUN_TOKENS: Final = 16  # names of more words are taken in pieces
 MAX_NAME_CHARACTERS: Final = 128  # the Hub allows 96; what is longer is prose
 
 _UNITS: Final = {"m": 10**6, "b": 10**9}
@@ -120,16 +121,15 @@ def name_tokens(name: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(name[:MAX_NAME_CHARACTERS].lower()))
 
 
-def names_it(tokens: Sequence[str], own: Sequence[str]) -> bool:
-    """Whether a name says nothing but what stands in the name of this model, in one piece.
-
-    "BERT-Base" is bert-base-uncased and "Llama-2-70B" is not llama-2-7b. A number alone, or a
-    single letter, names nothing.
-    """
-    if not any(len(token) > 1 and not token.replace(".", "").isdigit() for token in tokens):
-        return False
-    length = len(tokens)
-    return any(
-        tuple(own[start : start + length]) == tuple(tokens)
-        for start in range(len(own) - length + 1)
+def runs_of(tokens: Sequence[str]) -> frozenset[str]:
+    """Every piece of a name, written as one word: what may name the same model."""
+    return frozenset(
+        "".join(tokens[begin:end])
+        for begin in range(len(tokens))
+        for end in range(begin + 1, min(begin + MAX_RUN_TOKENS, len(tokens)) + 1)
     )
+
+
+def is_telling(tokens: Sequence[str]) -> bool:
+    """Whether it names anything: a number alone or a single letter does not."""
+    return any(len(token) > 1 and not token.replace(".", "").isdigit() for token in tokens)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from auditor.claims.model_names import base_name, labels, name_tokens, names_it
+from auditor.claims.model_names import base_name, is_telling, labels, name_tokens, runs_of
 from auditor.core.claims import Scope
 
 _NAME: Final = re.compile(
@@ -52,10 +52,15 @@ _RESET: Final = re.compile(
     r"|this model|the model|it has|with only|using only|with just)(?![A-Za-z]))",
     re.IGNORECASE,
 )
+_SIZE: Final = re.compile(r"[0-9.]+[bmk]")
 _INNER_CAPITAL: Final = re.compile(r"[A-Za-z][a-z]*[A-Z]")
 _YEAR: Final = re.compile(r"(?:19|20)[0-9]{2}\.?")
 _CLOSED: Final = re.compile(r"\([^()]*\)")
 _ATTACHED: Final = re.compile(r"[\s(\[:,~=-]*")
+_HAVING: Final = re.compile(
+    r"\s*,?\s*(?:(?:which|that)\s+)?(?:has|have|had|is|was|with|at|contains?|comprises|features)\s",
+    re.IGNORECASE,
+)
 _LOOK_BACK: Final = 240  # characters: about a long sentence
 
 
@@ -72,21 +77,34 @@ class ModelName:
     """What the repository's name says of its model."""
 
     tokens: tuple[str, ...]
+    runs: frozenset[str]  # every piece of the name
     total: int | None  # the size in the name
 
     def is_named_by(self, text: str) -> bool:
-        tokens = name_tokens(text.rpartition("/")[2] or text)
-        return names_it(tokens, self.tokens) or self._names_without_size(tokens)
+        """Whether `text` says nothing but what stands in this model's name, in one piece.
 
-    def _names_without_size(self, tokens: tuple[str, ...]) -> bool:
+        "BERT-Base" names bert-base-uncased, and "Llama-2-70B" does not name llama-2-7b.
+        """
+        return self.closeness(text) > 0
+
+    def closeness(self, text: str) -> int:
+        """How much of this model's name `text` says, in characters; 0 if it names another."""
+        tokens = name_tokens(text.rpartition("/")[2] or text)
+        if not is_telling(tokens):
+            return 0
+        joined = "".join(tokens)
+        return len(joined) if joined in self.runs or self._with_a_size(tokens) else 0
+
+    def _with_a_size(self, tokens: tuple[str, ...]) -> bool:
         """Whether a name is this one with a size added: OpenChat-3.5-7B is openchat_3.5."""
-        rest = tuple(token for token in tokens if not re.fullmatch(r"[0-9.]+[bmk]", token))
+        rest = tuple(token for token in tokens if not _SIZE.fullmatch(token))
         return self.total is None and len(rest) < len(tokens) and rest == self.tokens
 
 
 def model_name(repo_id: str) -> ModelName:
     totals = [label.quantity.value for label in labels(repo_id) if label.scope is Scope.TOTAL]
-    return ModelName(tokens=name_tokens(base_name(repo_id)), total=totals[0] if totals else None)
+    tokens = name_tokens(base_name(repo_id))
+    return ModelName(tokens=tokens, runs=runs_of(tokens), total=totals[0] if totals else None)
 
 
 def subject_of(line: str, position: int, model: ModelName) -> Subject:
@@ -94,6 +112,7 @@ def subject_of(line: str, position: int, model: ModelName) -> Subject:
     sentence = line[max(0, position - _LOOK_BACK) : position]
     begin = max((match.end() for match in _RESET.finditer(sentence)), default=0)
     clause = _CLOSED.sub(" ", sentence[begin:])  # what stands in parentheses is said aside
+    other = ""
     for match in reversed(list(_NAME.finditer(clause))):
         name = match[0].rstrip(".")
         if not _is_name(name):
@@ -102,11 +121,11 @@ def subject_of(line: str, position: int, model: ModelName) -> Subject:
         compared = _COMPARED.search(gap) is not None
         if model.is_named_by(name):
             return Subject(own=not compared)
-        if _ATTACHED.fullmatch(gap) or compared:
+        if compared or _ATTACHED.fullmatch(gap) or _HAVING.match(gap):
             return Subject(own=False, name=name)
         if not _NOT_THE_SUBJECT.search(clause[: match.start()]):
-            return Subject(own=False, name=name)
-    return Subject(own=_COMPARED.search(clause) is None)
+            other = other or name
+    return Subject(own=not other and _COMPARED.search(clause) is None, name=other)
 
 
 def _is_name(text: str) -> bool:

@@ -10,274 +10,153 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from auditor.claims.figures import Figure, figures_in
-from auditor.claims.markdown import Line
-from auditor.claims.model_names import name_tokens, names_it
-from auditor.claims.prose import Statement
+from auditor.claims.cells import Column, Counted, column_of, counted_in
+from auditor.claims.markdown import Table, cells_of
+from auditor.claims.prose import MOST_TEXT, Statement
 from auditor.claims.subjects import ModelName
-from auditor.claims.vocabulary import (
-    COMPONENTS,
-    is_parameter_key,
-    is_size_key,
-    mentions_parameters,
-    scope_in,
-)
-from auditor.core.claims import Quantity, Scope, quantity
+from auditor.claims.vocabulary import is_parameter_key, is_size_key
+from auditor.core.claims import Scope
 
-MAX_CELLS: Final = 64  # a row of more is data
 MAX_ROWS: Final = 1_000
-_LEAST_ROW_SEPARATORS: Final = 2
-_LEAST_BARE: Final = 1_000_000
-_BILLION: Final = 10**9
-_MOST_TEXT: Final = 160
+_LABEL_COLUMNS: Final = 3  # a row is named by one of its first cells
+_PAIR: Final = 2
+_LONGEST_FIGURE: Final = len("~1,000 million")
 
-_DELIMITER: Final = re.compile(r":?-+:?")
-_BAR: Final = re.compile(r"(?<!\\)\|")
-_HEADER_UNIT: Final = re.compile(
-    r"[(\[,]\s*(?:in\s+)?(?P<unit>m|b|k|millions?|billions?)\s*(?:[)\]]|$)"
-    r"|in (?P<word>millions|billions)",
-    re.IGNORECASE,
-)
-_UNITS: Final = {"k": 10**3, "m": 10**6, "b": 10**9}
-_OTHER_HEADERS: Final = re.compile(
-    r"hyper|tun(?:ed|ing)|training|tokens|flops|ratio|%|per layer|description|details|efficien",
-    re.IGNORECASE,
-)
-_NAME_HEADERS: Final = re.compile(
-    r"model|name|variant|checkpoint|version|size|type|architecture|backbone|系列|模型",
-    re.IGNORECASE,
-)
-_COMPONENT: Final = re.compile(COMPONENTS, re.IGNORECASE)
-_CELL: Final = re.compile(r"[~≈]?\s*(?P<figure>\S.*?)\s*(?:params?|parameters?)?", re.IGNORECASE)
-_RESTATED: Final = re.compile(r"\s*\(\s*[~≈]?\s*(?P<digits>[0-9]{1,4}(?:\.[0-9]{1,3})?)?")
 _OURS: Final = re.compile(r"this model|this repo|本模型", re.IGNORECASE)
 _ASIDE: Final = re.compile(r"\s*\([^()]*\)\s*$")
 _SIZE: Final = re.compile(r"[0-9.]+\s*[bBmM]")
+_LATEX_KEY: Final = re.compile(r"[$(]*[nN]_?\{?(?:\\?text\{)?param\w{0,8}\}*[$)]*")
+
+
+def table_statements(table: Table, model: ModelName) -> Iterator[tuple[int, Statement]]:
+    """What a table says of numbers of parameters, with the line of each."""
+    columns = [column for i, name in enumerate(table.header) if (column := column_of(i, name))]
+    columns = [column for column in columns if not column.only_billions] or columns
+    rows = [_Row(number=row.number, cells=row.cells) for row in table.rows[:MAX_ROWS]]
+    for row in rows:
+        for statement in _properties(table.header, row.cells, model):
+            yield row.number, statement
+    if columns and rows:
+        yield from _family(_Family(columns=columns, rows=rows), model)
+
+
+def lone_row(text: str, model: ModelName) -> Statement | None:
+    """What a row without a header says: it has a key, or it names this model and one cell counts.
+
+    Several cells that could count leave it open which one does.
+    """
+    cells = cells_of(text)
+    keyed = next(_properties((), cells, model), None)
+    if keyed or not model.is_named_by(cells[0]) or _SIZE.fullmatch(cells[0]):
+        return keyed
+    plain = Column(index=0, scope=Scope.TOTAL)
+    found = [
+        (cell, counted)
+        for cell in cells[1:]
+        if len(cell) <= _LONGEST_FIGURE
+        for counted in counted_in(cell, plain)
+    ]
+    return _statement(cells[0], *found[0]) if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """What a column counts; a bare number in it counts in `bare_unit`."""
+class _Row:
+    number: int
+    cells: Sequence[str]
 
-    index: int
-    scope: Scope
-    detail: str
-    bare_unit: int
-    only_billions: bool = False
+    def cell(self, index: int) -> str:
+        return self.cells[index] if index < len(self.cells) else ""
 
 
-def is_row(text: str) -> bool:
-    """Whether a line outside a table with a header could be a row of one."""
-    if "||" in text:
-        return False
-    return text.startswith("|") or len(_BAR.findall(text)) >= _LEAST_ROW_SEPARATORS
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Family:
+    """Rows of models, and the columns that count their parameters."""
+
+    columns: Sequence[Column]
+    rows: Sequence[_Row]
+
+    def label_columns(self) -> tuple[int, ...]:
+        counting = {column.index for column in self.columns}
+        return tuple(i for i in range(_LABEL_COLUMNS) if i not in counting)
+
+    def counted(self, row: _Row) -> Iterator[tuple[str, Counted]]:
+        for column in self.columns:
+            cell = row.cell(column.index)
+            for counted in counted_in(cell, column):
+                yield cell, counted
 
 
-def cells_of(text: str) -> tuple[str, ...]:
-    inner = text.strip()
-    inner = inner.removeprefix("|")
-    inner = inner[:-1] if inner.endswith("|") and not inner.endswith("\\|") else inner
-    return tuple(cell.strip() for cell in _BAR.split(inner, maxsplit=MAX_CELLS)[:MAX_CELLS])
-
-
-def is_delimiter(text: str) -> bool:
-    return "-" in text and "|" in text and all(_DELIMITER.fullmatch(c) for c in cells_of(text))
-
-
-def table_statements(
-    header: Line | None, rows: Sequence[Line], model: ModelName
-) -> Iterator[tuple[int, Statement]]:
-    """What a table says of numbers of parameters, with the line of each."""
-    data = [(row.number, cells_of(row.text)) for row in rows[:MAX_ROWS]]
-    names = cells_of(header.text) if header else ()
-    columns = [column for i, name in enumerate(names) if (column := _column(i, name))]
-    sized = [column for column in columns if not column.only_billions] or columns
-    for number, cells in data:
-        for statement in _properties(names, cells, model):
-            yield number, statement
-    if sized and data:
-        yield from _family(names, sized, data, model)
-    elif not names:
-        for number, cells in data:
-            if statement := _lone_row(cells, model):
-                yield number, statement
-
-
-def _column(index: int, name: str) -> Column | None:
-    if _OTHER_HEADERS.search(name.replace("trainable", "")) or len(name) > _MOST_TEXT:
-        return None
-    unit = _HEADER_UNIT.search(name)
-    bare_unit = _UNITS[(unit["unit"] or unit["word"])[0].lower()] if unit else 1
-    if component := _COMPONENT.search(name):
-        if mentions_parameters(name):
-            return Column(
-                index=index, scope=Scope.COMPONENT, detail=component[0].lower(), bare_unit=bare_unit
-            )
-        return None
-    if mentions_parameters(name):
-        row = scope_in(name)
-        if row is None:
-            return Column(index=index, scope=Scope.TOTAL, detail="", bare_unit=bare_unit)
-        if row.scope is None:
-            return None
-        return Column(index=index, scope=row.scope, detail=row.detail, bare_unit=bare_unit)
-    if is_size_key(name):
-        return Column(
-            index=index, scope=Scope.TOTAL, detail="", bare_unit=bare_unit, only_billions=True
-        )
-    return None
-
-
-def _family(
-    names: Sequence[str],
-    columns: Sequence[Column],
-    data: Sequence[tuple[int, tuple[str, ...]]],
-    model: ModelName,
-) -> Iterator[tuple[int, Statement]]:
-    label_at = next(
-        (i for i, n in enumerate(names) if _NAME_HEADERS.search(n) and not mentions_parameters(n)),
-        0,
-    )
-    own = _own_row([_label(cells, label_at) for _, cells in data], model)
+def _family(family: _Family, model: ModelName) -> Iterator[tuple[int, Statement]]:
+    own, label_at = _own_row(family, model)
     if own is None:
         return
-    for index, (number, cells) in enumerate(data):
-        label = _label(cells, label_at)
-        for column in columns:
-            if column.index == label_at or column.index >= len(cells):
-                continue
-            for figure, scope, detail in _in_cell(cells[column.index], column):
-                if index != own:
-                    scope, detail = Scope.OTHER_MODEL, label
-                text = f"{label} | {cells[column.index]}"[:_MOST_TEXT]
-                yield number, Statement(quantity=figure, scope=scope, detail=detail, text=text)
+    for row in family.rows:
+        label = row.cell(label_at)
+        for cell, counted in family.counted(row):
+            about = counted if row is own else counted.of_another(label)
+            yield row.number, _statement(label, cell, about)
 
 
-def _label(cells: Sequence[str], index: int) -> str:
-    return cells[index] if index < len(cells) else ""
+def _own_row(family: _Family, model: ModelName) -> tuple[_Row | None, int]:
+    """The row of this model and the column of its label; None where that is open.
+
+    It is the row that names this model most closely. Among several (one label for a whole family,
+    or no labels), it is the one that counts what this model's name says.
+    """
+    for label_at in family.label_columns():
+        ours = [row for row in family.rows if _OURS.search(row.cell(label_at))]
+        close = [model.closeness(_ASIDE.sub("", row.cell(label_at))) for row in family.rows]
+        best = max(close)
+        closest = [
+            row for row, each in zip(family.rows, close, strict=True) if best and each == best
+        ]
+        candidates = ours or closest
+        if len(candidates) > 1:
+            candidates = _of_named_size(family, candidates, model)
+        if candidates:
+            return (candidates[0] if len(candidates) == 1 else None), label_at
+    sized = _of_named_size(family, family.rows, model)
+    return (sized[0] if len(sized) == 1 else None), 0
 
 
-def _own_row(row_labels: Sequence[str], model: ModelName) -> int | None:
-    """The row that names this model most closely; None if none does, or two do equally."""
-    ours = [i for i, label in enumerate(row_labels) if _OURS.search(label)]
-    if len(ours) == 1:
-        return ours[0]
-    lengths: dict[int, list[int]] = {}
-    for index, label in enumerate(row_labels):
-        tokens = name_tokens(_ASIDE.sub("", label).rpartition("/")[2])
-        if names_it(tokens, model.tokens):
-            lengths.setdefault(len(tokens), []).append(index)
-    if not lengths:
-        return None
-    closest = lengths[max(lengths)]
-    return closest[0] if len(closest) == 1 else None
+def _of_named_size(family: _Family, rows: Sequence[_Row], model: ModelName) -> list[_Row]:
+    return [
+        row
+        for row in rows
+        if any(counted.quantity.value == model.total for _, counted in family.counted(row))
+    ]
 
 
 def _properties(
     names: Sequence[str], cells: Sequence[str], model: ModelName
 ) -> Iterator[Statement]:
     """A row whose first cell is a key for parameters: its value is this model's."""
-    if len(cells) < _LEAST_ROW_SEPARATORS or not (
-        is_parameter_key(cells[0]) or is_size_key(cells[0]) or _is_latex_key(cells[0])
+    key = cells[0]
+    if len(cells) < _PAIR or not (
+        is_parameter_key(key) or is_size_key(key) or _LATEX_KEY.fullmatch(key)
     ):
         return
-    column = _column(0, cells[0]) or Column(index=0, scope=Scope.TOTAL, detail="", bare_unit=1)
+    column = column_of(0, key) or Column(index=0, scope=Scope.TOTAL)
     values = [i for i, cell in enumerate(cells) if i and cell]
     own = [i for i in values if i < len(names) and model.is_named_by(names[i])]
-    if len(values) == 1 and not own:
+    if not own and len(values) == 1:
         own = values
     if len(own) != 1:
         return
     for index in values:
-        for figure, scope, detail in _in_cell(cells[index], column):
-            if index != own[0]:
-                scope, detail = Scope.OTHER_MODEL, names[index] if index < len(names) else ""
-            text = f"{cells[0]} | {cells[index]}"[:_MOST_TEXT]
-            yield Statement(quantity=figure, scope=scope, detail=detail, text=text)
+        for counted in counted_in(cells[index], replace(column, index=index)):
+            name = names[index] if index < len(names) else ""
+            about = counted if index == own[0] else counted.of_another(name)
+            yield _statement(key, cells[index], about)
 
 
-def _is_latex_key(key: str) -> bool:
-    return re.fullmatch(r"[$(]*[nN]_?\{?(?:\\?text\{)?param\w*\}*[$)]*", key) is not None
-
-
-def _lone_row(cells: Sequence[str], model: ModelName) -> Statement | None:
-    """A row without a header: it names this model, and one cell alone can be a count."""
-    if not model.is_named_by(cells[0]) or _SIZE.fullmatch(cells[0]):
-        return None
-    plain = Column(index=0, scope=Scope.TOTAL, detail="", bare_unit=1)
-    found = [
-        (cell, figures[0][0])
-        for cell in cells[1:]
-        if len(figures := list(_in_cell(cell, plain))) == 1 and len(cell) < len("1,000 million.")
-    ]
-    if len(found) != 1:
-        return None
-    cell, figure = found[0]
+def _statement(label: str, cell: str, counted: Counted) -> Statement:
     return Statement(
-        quantity=figure, scope=Scope.TOTAL, detail="", text=f"{cells[0]} | {cell}"[:_MOST_TEXT]
+        quantity=counted.quantity,
+        scope=counted.scope,
+        detail=counted.detail,
+        text=f"{label} | {cell}"[:MOST_TEXT],
     )
-
-
-def _in_cell(cell: str, column: Column) -> Iterator[tuple[Quantity, Scope, str]]:
-    """The figures of a cell: `110M`, `1B (1.23B)`, `671B total, 37B active`."""
-    if len(cell) > _MOST_TEXT:
-        return
-    figures = [f for f in figures_in(cell, bare_unit=column.bare_unit) if _counts(f, column)]
-    said = [scope_in(_words_after(cell, figures, i)) for i in range(len(figures))]
-    if len(figures) == 1 and said[0] is None:
-        restated = _RESTATED.match(cell, figures[0].end)
-        figure = figures[0].quantity
-        if restated and restated["digits"] and figures[0].unit:
-            figure = _restated(restated["digits"], figures[0]) or figure
-        elif not _is_whole(cell, figures[0]):
-            return
-        yield figure, column.scope, column.detail
-    elif len(figures) == 2 and said == [None, None] and _RESTATED.match(cell, figures[0].end):
-        yield figures[1].quantity, column.scope, column.detail
-    else:
-        for figure_, row in zip(figures, said, strict=True):
-            if row is not None and row.scope is not None:
-                yield figure_.quantity, row.scope, row.detail
-
-
-def _counts(figure: Figure, column: Column) -> bool:
-    if column.only_billions:
-        return bool(figure.unit) and figure.quantity.value >= _BILLION
-    if figure.unit:
-        return figure.unit.lower() != "k" or column.bare_unit == 1
-    return column.bare_unit > 1 or figure.quantity.value >= _LEAST_BARE
-
-
-def _is_whole(cell: str, figure: Figure) -> bool:
-    """Whether the cell holds the figure and nothing else but a sign or the word itself."""
-    before, after = cell[: figure.begin], cell[figure.end :]
-    return (
-        not before.strip(" ~≈<*")
-        and re.fullmatch(
-            r"[\s*†‡]*(?:params?|parameters?)?[\s*†‡.]*(?:\([^()0-9]{0,60}\))?",
-            after,
-            re.IGNORECASE,
-        )
-        is not None
-    )
-
-
-def _words_after(cell: str, figures: Sequence[Figure], index: int) -> str:
-    end = figures[index + 1].begin if index + 1 < len(figures) else len(cell)
-    return cell[figures[index].end : end]
-
-
-def _restated(digits: str, figure: Figure) -> Quantity | None:
-    """`11B (10.6)`: the unit is that of the figure before."""
-    value, unit = figure.quantity.value, figure.unit.lower()
-    multiplier = next((m for u, m in _UNITS.items() if unit.startswith(u)), None)
-    if multiplier is None:
-        return None
-    try:
-        read = quantity(digits, multiplier, written=digits)
-    except ValueError:
-        return None
-    return read if value <= 2 * read.value <= 4 * value else None

@@ -38,12 +38,15 @@ SCOPE_WORDS: Final = (
     ScopeWord(words=r"embeddings?", scope=Scope.COMPONENT, detail="embedding"),
     ScopeWord(words=r"q?lora|adapters?", scope=Scope.ADAPTER),
     ScopeWord(
-        words=r"activated|activation|active|live|actifs?|actives?|activés?|activos|activados|ativos"
+        words=r"activated|activation|active|live|actifs?|actives?|activés?|activos|activados|ativos|ativados"
         r"|attivi|aktive[nr]?|aktivierte[nr]?|激活|活跃|启用|アクティブ|動かす|활성",
         scope=Scope.ACTIVE,
     ),
     ScopeWord(words=r"trainable|learnable|tunable|可训练", scope=Scope.TRAINABLE),
-    ScopeWord(words=r"in total|total|overall|all|totaux|insgesamt|总|總", scope=Scope.TOTAL),
+    ScopeWord(
+        words=r"in total|total|overall|all|totaux|totales|totais|totali|insgesamt|总|總",
+        scope=Scope.TOTAL,
+    ),
 )
 _COMPILED: Final = tuple(
     (re.compile(rf"(?<![A-Za-z-])(?:{row.words})(?![A-Za-z])", re.IGNORECASE), row)
@@ -83,7 +86,7 @@ _CJK_KEY: Final = re.compile(
     r"(?:总量|规模|數量|数量|总数|大小|量|数|數)?(?:\([^()]{0,20}\))?"
 )
 _PARAMETERS: Final = re.compile(PARAMETERS, re.IGNORECASE)
-_MODEL_SIZE: Final = frozenset({"model", "size"})
+_SIZE_KEYS: Final = (frozenset({"size"}), frozenset({"model", "size"}))
 
 
 def mentions_parameters(text: str) -> bool:
@@ -100,5 +103,5 @@ def is_parameter_key(key: str) -> bool:
 
 
 def is_size_key(key: str) -> bool:
-    """Whether `key` is "Model size", which may be parameters and may be bytes."""
-    return frozenset(_KEY_WORD.findall(key.lower())) == _MODEL_SIZE
+    """Whether `key` is "Size" or "Model size", which may be parameters and may be bytes."""
+    return frozenset(_KEY_WORD.findall(key.lower())) in _SIZE_KEYS

@@ -1,20 +1,26 @@
-"""`hfaudit audit MODEL...`, the default command."""
+"""`hfaudit audit MODEL...`, the default command.
+
+The Hub's first answer is asked for before the rest of the package is loaded: both take as long.
+"""
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
-from auditor.audit import audit_models, failure_of
 from auditor.cli.exits import INCOMPLETE, USAGE, exit_code, show_error
 from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options, verbosity_options
 from auditor.cli.progress import progress
 from auditor.cli.reports import Report
 from auditor.core.identity import ModelRef
-from auditor.core.record import AuditFailure, Outcome
 from auditor.errors import InvalidModel, OutputError
 from auditor.source_choice import Sources
 from auditor.writers import WRITERS
+
+if TYPE_CHECKING:
+    from auditor.core.record import Outcome
 
 
 @click.command()
@@ -58,10 +64,10 @@ def audit(  # noqa: PLR0913 - one for each option
     report = Report.of(format_name, output, quiet=quiet, verbose=verbose)
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     sources = choice.sources()
-    asked = [_reference_or_failure(choice, model) for model in models]
-    if all(isinstance(each, AuditFailure) for each in asked):
+    asked = [_reference_or_error(choice, model) for model in models]
+    if all(isinstance(each, InvalidModel) for each in asked):
         return USAGE
-    outcomes = run(_audit(asked, sources, show_progress=not quiet))
+    outcomes = run(_audit(models, asked, sources, show_progress=not quiet))
     try:
         report.write(outcomes)
     except OutputError as error:
@@ -70,22 +76,36 @@ def audit(  # noqa: PLR0913 - one for each option
     return exit_code(outcomes, strict=strict)
 
 
-def _reference_or_failure(choice: SourceChoice, model: str) -> ModelRef | AuditFailure:
+def _reference_or_error(choice: SourceChoice, model: str) -> ModelRef | InvalidModel:
     """A text that names no model is a failure of its own; the others are audited."""
     try:
         return choice.reference(model)
     except InvalidModel as error:
         show_error(error)
-        return failure_of(model, error)
+        return error
 
 
 async def _audit(
-    asked: Sequence[ModelRef | AuditFailure], sources: Sources, *, show_progress: bool
-) -> list[Outcome]:
-    refs = [each for each in asked if not isinstance(each, AuditFailure)]
+    models: Sequence[str],
+    asked: Sequence[ModelRef | InvalidModel],
+    sources: Sources,
+    *,
+    show_progress: bool,
+) -> "list[Outcome]":
+    import asyncio
+
+    refs = [each for each in asked if not isinstance(each, InvalidModel)]
     try:
+        sources.open_ahead(refs)
+        await asyncio.sleep(0)  # they load the HTTP client and send their questions first
+        await asyncio.to_thread(import_module, "auditor.auditing")
+        from auditor.auditing import audit_models, failure_of
+
         with progress(len(refs), shown=show_progress) as on_done:
             audited = iter(await audit_models(refs, sources, on_done=on_done))
     finally:
         await sources.aclose()
-    return [each if isinstance(each, AuditFailure) else next(audited) for each in asked]
+    return [
+        failure_of(model, each) if isinstance(each, InvalidModel) else next(audited)
+        for model, each in zip(models, asked, strict=True)
+    ]

@@ -8,11 +8,12 @@
 
 import sys
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from auditor.core.record import AuditFailure, Outcome
-from auditor.core.verdict import Verdict, differs
 from auditor.errors import HfauditError
+
+if TYPE_CHECKING:
+    from auditor.core.record import Outcome
 
 AGREES: Final = 0
 DIFFERS: Final = 1
@@ -21,8 +22,11 @@ INCOMPLETE: Final = 3
 INTERRUPTED: Final = 130  # what a shell gives a command that Ctrl-C ended
 
 
-def exit_code(outcomes: Iterable[Outcome], *, strict: bool) -> int:
+def exit_code(outcomes: "Iterable[Outcome]", *, strict: bool) -> int:
     """The code for a call. `strict` turns undocumented and unverifiable into `DIFFERS`."""
+    from auditor.core.record import AuditFailure
+    from auditor.core.verdict import Verdict, differs
+
     code = AGREES
     for outcome in outcomes:
         if isinstance(outcome, AuditFailure):

@@ -8,6 +8,6 @@ T = TypeVar("T")
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """What `work` comes to. Ctrl-C cancels it and raises KeyboardInterrupt."""
-    import asyncio  # noqa: PLC0415 - not for `--help`: it costs as much as click
+    import asyncio  # not for `--help`: it costs as much as click
 
     return asyncio.run(work)

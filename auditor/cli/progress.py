@@ -3,14 +3,17 @@
 import contextlib
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from auditor.audit import Progress
 from auditor.core.identity import ModelRef
-from auditor.core.record import Outcome
+
+if TYPE_CHECKING:
+    from auditor.auditing import Progress
+    from auditor.core.record import Outcome
 
 
 @contextlib.contextmanager
-def progress(models: int, *, shown: bool) -> Iterator[Progress]:
+def progress(models: int, *, shown: bool) -> "Iterator[Progress]":
     """A function to call with each model that is done; the display goes when all are."""
     if not (shown and sys.stderr.isatty()):
         yield lambda _ref, _outcome: None
@@ -30,7 +33,7 @@ def progress(models: int, *, shown: bool) -> Iterator[Progress]:
     with Display(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task("", total=models)
 
-        def done(_ref: ModelRef, _outcome: Outcome) -> None:
+        def done(_ref: ModelRef, _outcome: "Outcome") -> None:
             display.advance(task)
 
         yield done

@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
-from auditor.core.protocols import Writer
-from auditor.core.record import Outcome
 from auditor.errors import InvalidOption
 from auditor.writers.choice import name_for_path, writer_for
 from auditor.writers.output import write_standard_output, write_whole
+
+if TYPE_CHECKING:
+    from auditor.core.protocols import Writer
+    from auditor.core.record import Outcome
 
 STANDARD_OUTPUT: Final = "-"
 DEFAULT_FORM: Final = "terminal"
@@ -45,7 +47,7 @@ class Destination:
 class Report:
     """A report of audits: its writer and its destination."""
 
-    writer: Writer
+    writer: "Writer"
     destination: Destination
 
     @classmethod
@@ -56,16 +58,16 @@ class Report:
         writer = _writer(destination.form, to_screen=to_screen, quiet=quiet, verbose=verbose)
         return cls(writer=writer, destination=destination)
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: "Sequence[Outcome]") -> None:
         """Raises OutputError."""
         self.destination.write(lambda stream: self.writer.write(outcomes, stream))
 
 
-def _writer(form: str, *, to_screen: bool, quiet: bool, verbose: bool) -> Writer:
+def _writer(form: str, *, to_screen: bool, quiet: bool, verbose: bool) -> "Writer":
     if form != DEFAULT_FORM:
         return writer_for(form)
-    from auditor.writers.look import Look  # noqa: PLC0415 - only for this form
-    from auditor.writers.terminal import Detail, TerminalWriter  # noqa: PLC0415
+    from auditor.writers.look import Look
+    from auditor.writers.terminal import Detail, TerminalWriter
 
     detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
     look = Look.of(sys.stdout, os.environ) if to_screen and sys.stdout else Look()

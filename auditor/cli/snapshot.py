@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from auditor.audit import audit_models
+from auditor.auditing import audit_models
 from auditor.cli.exits import AGREES, INCOMPLETE, say, show_error
 from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from auditor.audit import assign_roles
+from auditor.auditing import assign_roles
 from auditor.cli.exits import AGREES, INCOMPLETE, show_error
 from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options

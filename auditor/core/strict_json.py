@@ -10,10 +10,16 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
+# Lists and objects in one another, as serde_json allows them, which reads safetensors headers. The
+# deepest honest text, a config, has about ten.
+MAX_DEPTH: Final = 127
+
+_CONTAINERS: Final = (list, dict)
+_TOO_DEEP: Final = "nested too deeply"
 # In the text of sound JSON: the escape of half a surrogate pair. Strings alone have backslashes.
-_LONE_SURROGATE = re.compile(
+_LONE_SURROGATE: Final = re.compile(
     rb"(?:[^\\]++"
     rb"|\\(?:[^u]"  # any other escape, `\\` among them
     rb"|u(?![dD][89a-fA-F])"
@@ -56,14 +62,36 @@ def parse(raw: bytes, hook: Callable[[list[tuple[str, Any]]], Any] = Object) -> 
         what = error.msg[:1].lower() + error.msg[1:]
         raise NotJson(f"not JSON: {what} at character {error.pos:,}") from error
     except RecursionError as error:
-        raise NotJson("nested too deeply") from error
+        raise NotJson(_TOO_DEEP) from error
     except NotJson:
         raise
     except ValueError as error:  # see sys.get_int_max_str_digits
         raise NotJson("a number of too many digits") from error
+    if _is_too_deep(value):
+        raise NotJson(_TOO_DEEP)
     if b"\\u" in raw and (lone := _LONE_SURROGATE.match(raw)):
         raise NotJson(f"not Unicode: half a surrogate pair at byte {lone.end() - 2:,}")
     return value
+
+
+def _is_too_deep(value: Any) -> bool:  # noqa: ANN401
+    nested = [value]
+    for _ in range(MAX_DEPTH):
+        nested = [inner for outer in nested for inner in _nested(outer)]
+        if not nested:
+            return False
+    return True
+
+
+def _nested(value: Any) -> list[Any]:  # noqa: ANN401
+    """The lists and objects that `value` holds; what a hook made of them otherwise is none."""
+    if isinstance(value, Object):
+        return [inner for _, inner in value if isinstance(inner, _CONTAINERS)]
+    if isinstance(value, dict):
+        return [inner for inner in value.values() if isinstance(inner, _CONTAINERS)]
+    if isinstance(value, list):
+        return [inner for inner in value if isinstance(inner, _CONTAINERS)]
+    return []
 
 
 def _no_constant(name: str) -> NoReturn:

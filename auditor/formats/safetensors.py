@@ -31,7 +31,7 @@ Where this reader differs:
 - An entry must be an object and its dtype a string, as the README has it. The reference also takes
   `["F32", [2], [0, 8]]` and `{"dtype": {"F32": null}}`, which its JSON library reads alike.
 - A dtype that is not known is an error of its own, UnknownDtype: new ones will come.
-- `-0` is the whole number 0 and not a fraction, and what an unknown key holds is not looked at.
+- `-0` is the whole number 0; to the reference's JSON library it is a fraction.
 
 Accepted as the reference does, with a warning: white space before the `{`, `__metadata__: null`,
 unknown keys in an entry.

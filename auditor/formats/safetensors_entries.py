@@ -118,7 +118,7 @@ def _odd_entry(path: str, name: str, value: object) -> tuple[Entry, tuple[str, .
     """The entry of an object that is not written as usual, and those of its keys that are unknown.
 
     NOTE: an unknown key is accepted, as the reference does: the format may grow, and what counts is
-    said by the keys that are known. What it holds is not looked at.
+    said by the keys that are known.
     """
     if not isinstance(value, Object):
         raise _malformed(path, f"the entry of {quoted(name)} is no object of its three keys")

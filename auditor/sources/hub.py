@@ -33,17 +33,29 @@ from auditor.sources.hub_retry import Effort, Meter
 from auditor.sources.hub_token import checked_token
 from auditor.sources.hub_wire import Question, Wire
 
-CONCURRENCY: Final = 32  # requests under way at once; more gain little and look like an attack
-TIMEOUT_SECONDS: Final = 30.0  # without a single byte
-ATTEMPTS: Final = 6  # with pauses of 0.25 to 4 seconds between them, 7.75 in all and some jitter
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a server is treated.
+
+    `timeout_seconds` may pass without a single byte; `max_wait_seconds` is the longest wait that a
+    server may ask for. Six attempts have pauses of 0.25 to 4 seconds between them, 7.75 in all.
+    """
+
+    concurrency: int = 32  # requests under way at once; more gain little and look like an attack
+    timeout_seconds: float = 30.0
+    attempts: int = 6
+    max_wait_seconds: float = MAX_WAIT_SECONDS
+
+
+GOOD_MANNERS: Final = Manners()
 
 
 class HubSource:
     """Models on the Hub at `endpoint`, by default huggingface_hub's own (HF_ENDPOINT).
 
     `token` is as in huggingface_hub: a token; None for the one of this machine, if there is one;
-    True to demand that one; False for none. `max_wait_seconds` is the longest wait that a server
-    may ask for. To be used within one event loop, and closed there.
+    True to demand that one; False for none. To be used within one event loop, and closed there.
 
     Raises InvalidOption for an endpoint that is none, BadToken for a token that can be none.
     """
@@ -53,10 +65,7 @@ class HubSource:
         endpoint: str | None = None,
         token: str | bool | None = None,  # noqa: FBT001 - huggingface_hub's own kind of argument
         *,
-        concurrency: int = CONCURRENCY,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        max_wait_seconds: float = MAX_WAIT_SECONDS,
-        attempts: int = ATTEMPTS,
+        manners: Manners = GOOD_MANNERS,
     ) -> None:
         checked = checked_endpoint(constants.ENDPOINT if endpoint is None else endpoint)
         self._api = Api(
@@ -64,10 +73,10 @@ class HubSource:
             wire=Wire(
                 checked,
                 token=checked_token(token),
-                concurrency=concurrency,
-                timeout_seconds=timeout_seconds,
+                concurrency=manners.concurrency,
+                timeout_seconds=manners.timeout_seconds,
             ),
-            effort=Effort(attempts=attempts, patience_seconds=max_wait_seconds),
+            effort=Effort(attempts=manners.attempts, patience_seconds=manners.max_wait_seconds),
         )
         self._habits = _Habits()
 

@@ -27,7 +27,7 @@ from auditor.sources.snapshot_file import unpack
 SHIPPED_ENDING: Final = ".snapshot.gz"
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024  # packed; what it unpacks to has its own limit
 NAMES_SHOWN: Final = 6  # in a hint
-TURNS_FOR_OTHERS: Final = 1_000  # of the event loop; tasks inside tasks need a handful
+TURNS_FOR_OTHERS: Final = 100  # of the event loop; tasks inside tasks need a handful
 
 _ORIGINS: Final = {
     Provenance.FETCHED: Origin.SNAPSHOT_FETCHED,

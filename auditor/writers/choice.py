@@ -2,13 +2,16 @@
 
 from importlib import import_module
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from auditor.core.protocols import Writer
 from auditor.errors import InvalidOption
 from auditor.writers import WRITERS
 
+if TYPE_CHECKING:
+    from auditor.core.protocols import Writer
 
-def writer_for(name: str) -> Writer:
+
+def writer_for(name: str) -> "Writer":
     """The writer of that name, as it writes when nobody asks for anything particular.
 
     Raises InvalidOption for a name that is not in the table.

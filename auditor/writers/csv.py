@@ -31,7 +31,8 @@ class CsvWriter:
 
     def write(self, outcomes: Sequence[Outcome], stream: IO[bytes]) -> None:
         remaining = iter(outcomes)
-        stream.write(_csv((), header=True))
+        chunk = tuple(islice(remaining, ROWS_AT_ONCE))
+        stream.write(_csv(chunk, header=True))
         while chunk := tuple(islice(remaining, ROWS_AT_ONCE)):
             stream.write(_csv(chunk, header=False))
 

@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-from builders import drive, entries, read, safetensors_file, virtual_header, with_length
 from hypothesis import example, given
 from hypothesis import strategies as st
-from strategies import DTYPES_OF_FILES, tensors
 
 from auditor.core.dtypes import DTYPES, Dtype
 from auditor.core.strict_json import Object
@@ -36,6 +34,8 @@ from auditor.formats.safetensors import (
     read_header,
 )
 from auditor.formats.safetensors_entries import MAX_TENSORS, contents
+from builders import drive, entries, read, safetensors_file, virtual_header, with_length
+from strategies import DTYPES_OF_FILES, tensors
 
 # The dtypes that numpy has under the name of their kind and bits: F16 is float16.
 NUMPY_KINDS = {"F": "float", "I": "int", "U": "uint"}
@@ -271,7 +271,10 @@ def test_a_parsed_header_does_not_fit_a_file_of_another_size(header_bytes: int) 
 # -- laws
 
 
-@given(tensors(NUMPY_DTYPES), st.none() | st.dictionaries(st.text(), st.text(), max_size=3))
+# (safetensors 0.8.0 writes broken JSON where there is neither a tensor nor a key of the metadata.)
+@given(
+    tensors(NUMPY_DTYPES, min_size=1), st.none() | st.dictionaries(st.text(), st.text(), max_size=3)
+)
 def test_what_safetensors_saves_is_read_with_equal_names_dtypes_and_shapes(
     stored: dict[str, tuple[str, tuple[int, ...]]], metadata: dict[str, str] | None
 ) -> None:

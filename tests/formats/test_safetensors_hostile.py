@@ -2,11 +2,11 @@
 
 import pytest
 import safetensors
-from builders import read
-from hostile import CASES, Case
 
 from auditor.core.tensors import Header
 from auditor.errors import HfauditError
+from builders import read
+from hostile import CASES, Case
 
 REFERENCE = tuple(int(part) for part in safetensors.__version__.split(".")[:2])
 REFUSED = [case for case in CASES if case.reason is not None]

@@ -19,6 +19,6 @@ def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 
 @pytest.fixture(autouse=True)
 def _few_certificates(one_certificate: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare each HTTP client of these tests, which speaks to this machine alone, 50 ms of reading."""
+    """Spare each HTTP client of these tests 50 ms: it speaks to this machine alone."""
     if one_certificate:
         monkeypatch.setenv("SSL_CERT_FILE", str(one_certificate))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from auditor.core.identity import HubRef
 from auditor.core.tensors import Span
-from auditor.sources.hub import HubRepository, HubSource
+from auditor.sources.hub import HubRepository, HubSource, Manners
 from hub import Virtual
 
 T = TypeVar("T")
@@ -20,12 +20,12 @@ def with_source(
     act: Callable[[HubSource], Awaitable[T]],
     *,
     token: str | bool | None = False,
-    **options: Any,
+    **manners: Any,
 ) -> T:
     """What `act` gives with a source of its own, closed afterwards."""
 
     async def main() -> T:
-        source = HubSource(endpoint, token, **options)
+        source = HubSource(endpoint, token, manners=Manners(**manners))
         try:
             return await act(source)
         finally:
@@ -41,14 +41,14 @@ def with_model(
     repo_id: str = "org/name",
     revision: str = "main",
     token: str | bool | None = False,
-    **options: Any,
+    **manners: Any,
 ) -> T:
     """What `act` gives with the model open."""
 
     async def main(source: HubSource) -> T:
         return await act(await source.open(HubRef(repo_id=repo_id, revision=revision)))
 
-    return with_source(endpoint, main, token=token, **options)
+    return with_source(endpoint, main, token=token, **manners)
 
 
 def opened(endpoint: str, repo_id: str = "org/name", **options: Any) -> HubRepository:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants, scan_cache_dir, try_to_load_from_cache
 
-from auditor.core.identity import FolderRef, parse_model_ref
+from auditor.core.identity import FolderRef, HubRef, parse_model_ref
 from auditor.core.repository import Origin, RepoFile
 from auditor.core.tensors import Span
 from auditor.errors import NotCached
@@ -141,6 +141,15 @@ def test_a_ref_that_holds_no_commit_leads_nowhere(tmp_path: Path, commit: str) -
     (cache.repo / "refs" / "main").write_bytes(commit.encode("utf-8", "surrogateescape"))
     with pytest.raises(NotCached, match="not its revision main"):
         cache.open()
+
+
+@pytest.mark.parametrize("revision", ["../../other", "/etc/hostname", ".."])
+def test_a_revision_does_not_lead_out_of_the_refs(tmp_path: Path, revision: str) -> None:
+    whole(tmp_path)
+    (tmp_path / "models--org--name" / "other").write_text(COMMIT)
+    ref = HubRef(repo_id="org/name", revision=revision)
+    with pytest.raises(NotCached):
+        asyncio.run(CacheSource(tmp_path).open(ref))
 
 
 def test_a_model_without_its_weights_is_not_cached(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
+from auditor.core.tensors import Span
 from auditor.errors import BadAnswer, Unreachable
+from auditor.sources.hub import HubRepository
 from hub import Fault, Hub, Repo
 from sources.hub_client import SIZE_BYTES, framed, header, span_of, weights, with_model
-from auditor.core.tensors import Span
-from auditor.sources.hub import HubRepository
 
 # What a kernel takes of an answer nobody reads on: the server's send buffer and the client's own.
 BUFFERS_BYTES = 8 * 1024 * 1024

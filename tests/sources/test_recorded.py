@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.core.identity import FolderRef, HubRef, ModelRef, parse_model_ref
@@ -87,6 +87,7 @@ READS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(CONTENTS, st.lists(READS, max_size=20))
 def test_a_replay_answers_every_read_as_the_recorded_source_did(
     contents: dict[str, bytes], asked: list[Asked]
@@ -98,6 +99,7 @@ def test_a_replay_answers_every_read_as_the_recorded_source_did(
     assert replayed_traffic == traffic
 
 
+@settings(deadline=None)
 @given(CONTENTS, st.lists(READS, max_size=5), st.lists(READS, max_size=5))
 def test_a_replay_never_answers_otherwise_than_the_recorded_source_would(
     contents: dict[str, bytes], recorded: list[Asked], asked: list[Asked]

@@ -258,6 +258,12 @@ def test_more_than_could_be_read_back_is_not_written(monkeypatch: pytest.MonkeyP
         pack(SNAPSHOT)
 
 
+def test_a_manifest_too_long_to_parse_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.sources.checked_json.MAX_JSON_BYTES", 100)
+    with pytest.raises(BadSnapshot, match="at most 100 are parsed"):
+        unpack(WHOLE)
+
+
 def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
     path = tmp_path / "models.gz"
     path.write_bytes(WHOLE)
