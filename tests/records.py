@@ -604,7 +604,6 @@ def hostile() -> AuditRecord:
             ),
         ),
         findings=(Finding(code="odd-name", severity=Severity.WARNING, message=bad),),
-        summary=bad,
         left_out=(LeftOut(paths=(bad,), reason=bad, size_bytes=None),),
     )
 

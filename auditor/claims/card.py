@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, assert_never
 
 from auditor.claims.markdown import (
@@ -22,6 +23,7 @@ from auditor.core.findings import Finding, Severity
 name: Final = "card"
 CARD: Final = "README.md"
 MAX_CLAIMS: Final = 100  # a card that states more is a catalogue
+MAX_STATEMENTS: Final = 2_000  # the same figure over and over
 
 # What may begin a line of the front matter: a key, an item, a comment, or an indented rest.
 _FRONT_MATTER_LINE: Final = re.compile(
@@ -34,7 +36,7 @@ def read(published: Published) -> tuple[Claim, ...]:
     card = published.documents.get(CARD, "")
     model = model_name(published.repository.repo_id)
     claims: dict[tuple[object, ...], Claim] = {}
-    for number, statement in _stated(card, model):
+    for number, statement in islice(_stated(card, model), MAX_STATEMENTS):
         key = (statement.quantity.value, statement.quantity.unit, statement.scope, statement.detail)
         claims.setdefault(key, _claim(number, statement))
         if len(claims) == MAX_CLAIMS:

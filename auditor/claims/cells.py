@@ -9,29 +9,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from auditor.claims.figures import Figure, figures_in
+from auditor.claims.figures import BILLIONS, LETTERS, Figure, figures_in, unit_in
 from auditor.claims.vocabulary import COMPONENTS, is_size_key, mentions_parameters, scope_in
 from auditor.core.claims import Quantity, Scope, quantity
 
 MAX_CELL_CHARACTERS: Final = 160  # a longer one is prose
 _LEAST_BARE: Final = 1_000_000
-_BILLION: Final = 10**9
 _PAIR: Final = 2
 
-_HEADING_UNIT: Final = re.compile(
-    r"[(\[,]\s*(?:in\s+)?(?P<unit>m|b|k|millions?|billions?)\s*(?:[)\]]|$)"
-    r"|in (?P<word>millions|billions)",
-    re.IGNORECASE,
-)
-_UNITS: Final = {"k": 10**3, "m": 10**6, "b": 10**9}
 _OTHER_HEADINGS: Final = re.compile(
     r"hyper|tun(?:ed|ing)|training|tokens|flops|ratio|%|per layer|efficien|\(i\)|\(t\)|reduc",
     re.IGNORECASE,
 )
 _COMPONENT: Final = re.compile(COMPONENTS, re.IGNORECASE)
-_RESTATED: Final = re.compile(r"\s*\(\s*[~≈]?\s*(?P<digits>[0-9]{1,4}(?:\.[0-9]{1,3})?)?")
+_OPENING: Final = re.compile(r"\s*\(\s*[~≈]?\s*")
+_RESTATED: Final = re.compile(r"\s*\(\s*[~≈]?\s*(?P<digits>[0-9]{1,4}(?:\.[0-9]{1,3})?)\s*\)")
 _NOTHING_ELSE: Final = re.compile(
-    r"[\s†‡]*(?:params?|parameters?)?[\s†‡.]*(?:\([^()0-9]{0,80}\))?", re.IGNORECASE
+    r"[\s†‡]*(?:params?|parameters?)?[\s†‡.]*(?:\([^()]{0,100}\))?", re.IGNORECASE
 )
 
 
@@ -65,7 +59,7 @@ def column_of(index: int, heading: str) -> Column | None:
     """The column under `heading`, if it counts parameters."""
     if len(heading) > MAX_CELL_CHARACTERS or _OTHER_HEADINGS.search(heading):
         return None
-    column = Column(index=index, scope=Scope.TOTAL, bare_unit=_bare_unit(heading))
+    column = Column(index=index, scope=Scope.TOTAL, bare_unit=unit_in(heading))
     if not mentions_parameters(heading):
         return replace(column, only_billions=True) if is_size_key(heading) else None
     if component := _COMPONENT.search(heading):
@@ -74,11 +68,6 @@ def column_of(index: int, heading: str) -> Column | None:
     if row is None:
         return column
     return replace(column, scope=row.scope, detail=row.detail) if row.scope else None
-
-
-def _bare_unit(heading: str) -> int:
-    unit = _HEADING_UNIT.search(heading)
-    return _UNITS[(unit["unit"] or unit["word"])[0].lower()] if unit else 1
 
 
 def counted_in(cell: str, column: Column) -> Iterator[Counted]:
@@ -100,19 +89,19 @@ def _only(cell: str, figures: Sequence[Figure]) -> Quantity | None:
     if not figures or cell[: figures[0].begin].strip(" ~≈"):
         return None
     first = figures[0]
-    restated = _RESTATED.match(cell, first.end)
-    if len(figures) == _PAIR and restated:
+    if len(figures) == _PAIR and _OPENING.fullmatch(cell, first.end, figures[1].begin):
         return figures[1].quantity
     if len(figures) > 1:
         return None
-    if restated and restated["digits"] and first.unit:
+    restated = _RESTATED.match(cell, first.end)
+    if restated and first.unit:
         return _in_its_unit(restated["digits"], first) or first.quantity
     return first.quantity if _NOTHING_ELSE.fullmatch(cell, first.end) else None
 
 
 def _in_its_unit(digits: str, first: Figure) -> Quantity | None:
     """`(10.6)` after `11B`: the unit was left out. None if it is no other way to say the first."""
-    multiplier = _UNITS.get(first.unit[:1].lower(), 0)
+    multiplier = LETTERS.get(first.unit[:1].lower(), 0)
     try:
         read = quantity(digits, multiplier, written=f"{digits}{first.unit}")
     except ValueError:
@@ -123,7 +112,7 @@ def _in_its_unit(digits: str, first: Figure) -> Quantity | None:
 
 def _counts(figure: Figure, column: Column) -> bool:
     if column.only_billions:
-        return bool(figure.unit) and figure.quantity.value >= _BILLION
+        return figure.unit.lower() in BILLIONS
     return bool(figure.unit) or column.bare_unit > 1 or figure.quantity.value >= _LEAST_BARE
 
 

@@ -38,6 +38,8 @@ UNITS: Final = {
     **dict.fromkeys(("万", "萬", "만"), 10**4),
     **dict.fromkeys(("亿", "億", "억"), 10**8),
 }  # fmt: skip
+BILLIONS: Final = frozenset(unit for unit, factor in UNITS.items() if factor == _BILLION)
+LETTERS: Final = {"k": _THOUSAND, "m": _MILLION, "b": _BILLION}
 MAX_PLAUSIBLE: Final = 10**14  # a hundred trillion: what is larger counts no parameters
 
 _UNIT_WORDS: Final = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
@@ -55,6 +57,11 @@ _FIGURE: Final = re.compile(
 )
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _DOTTED: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}")
+_HEADING_UNIT: Final = re.compile(
+    r"[(\[,/]\s*(?:in\s+)?(?P<unit>m|b|k|millions?|billions?)\s*(?:[)\]]|$)"
+    r"|in (?P<word>millions|billions)",
+    re.IGNORECASE,
+)
 _LARGEST_POWER: Final = 13
 
 
@@ -105,3 +112,9 @@ def _figure(match: re.Match[str], bare_unit: int) -> Figure | None:
     if read.value > MAX_PLAUSIBLE:
         return None
     return Figure(match.start(), match.end(), read, unit)
+
+
+def unit_in(heading: str) -> int:
+    """What a bare number counts in under `heading`: a million for `Params (M)`."""
+    unit = _HEADING_UNIT.search(heading)
+    return LETTERS[(unit["unit"] or unit["word"])[0].lower()] if unit else 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-from auditor.claims.figures import Figure, figures_in
+from auditor.claims.figures import BILLIONS, Figure, figures_in, unit_in
 from auditor.claims.vocabulary import (
     ABOUT,
     ANY_SCOPE,
@@ -32,24 +32,36 @@ MAX_FIGURES_PER_LINE: Final = 200  # a line of more is data
 WINDOW: Final = 90  # characters looked at on either side of a figure
 _LEAST_BARE: Final = 1_000_000  # a number without a unit is a count from seven digits on
 _LEAST_BESIDE_WORD: Final = 10_000  # or from five, right before the word "parameters"
-_BILLION: Final = 10**9
 
-_FILLER: Final = r"(?:of|de|d'|di|der|model|unique|dense|的|个|個|の|to|[两三四五六]?种|等)"
+_FILLER: Final = r"(?:of|de|d'|di|der|model|unique|dense|billion|million|的|个|個|の|to|개의|개|[两三四五六]?种|等)"
 _AFTER: Final = re.compile(
     rf"(?P<words>(?:[\s-]*(?:{ANY_SCOPE}|{_FILLER})){{0,4}})[\s-]*{PARAMETERS}"
     rf"(?P<tail>\s*\(?\s*(?:(?:are|is|的)\s*)?(?:in the )?{ANY_SCOPE}(?![A-Za-z]))?",
     re.IGNORECASE,
+)
+_PER_TOKEN: Final = re.compile(
+    rf"[\s-]*{PARAMETERS}\s+(?:are\s+)?(?:active\s+|used\s+)?(?:per|for each|for every|por|par|pro)"
+    r"\s+(?:token|forward pass|inference)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_ACTIVATES: Final = re.compile(
+    rf"(?<![A-Za-z])activat(?:es?|ing)(?:\s+(?:only|just))?\s*{ABOUT}$", re.IGNORECASE
 )
 _DIRECT: Final = re.compile(
     rf"\s*\(?\s*(?:(?:of (?:them|which)|parameters)\s+)?(?:(?:are|is|in)\s+)?"
     rf"(?P<words>{ANY_SCOPE})(?![A-Za-z])",
     re.IGNORECASE,
 )
+_ASIDE: Final = re.compile(rf"[(,]\s*(?P<words>{ANY_SCOPE})\s*[:=]?\s*{ABOUT}$", re.IGNORECASE)
 _EXPERTS: Final = re.compile(
     r"\s*(?:parameter\s+)?(?:sparse\s+)?(?P<words>mixture[- ]of[- ]experts|moe)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _KEY: Final = re.compile(rf"(?P<key>[^:=|;!?<>]{{1,60}})(?P<sign>[:=])\s*{ABOUT}$", re.IGNORECASE)
+_KEY_WITH_UNIT: Final = re.compile(
+    r"[\s*+•#>-]*(?P<key>[^:=()]{1,60})(?P<unit>\([^()]{1,20}\))\s*[:=]"
+)
+_UNIT_AT_END: Final = re.compile(r"\s*\((?:in )?(?:[MBK]|millions|billions)\)$", re.IGNORECASE)
 _OF: Final = re.compile(
     rf"(?P<words>(?:{ANY_SCOPE}[\s-]*)?{PARAMETERS}"
     r"[\s-]*(?:counts?|sizes?|numbers?|规模|总量|数量|量|数|數)?)\s*"
@@ -106,7 +118,8 @@ def linked_groups(line: str, *, keys_only: bool = False) -> Iterator[tuple[Membe
 
     `keys_only` takes only those after a key: `parameters: 7B`.
     """
-    figures = _without_restated(line, list(islice(figures_in(line), MAX_FIGURES_PER_LINE)))
+    found = islice(figures_in(line, bare_unit=_unit_of_key(line)), MAX_FIGURES_PER_LINE)
+    figures = _without_restated(line, list(found))
     links = [_linked(line, figure, keys_only=keys_only) for figure in figures]
     if not keys_only:
         _join_to_the_right(line, figures, links)
@@ -141,9 +154,10 @@ def _linked(line: str, figure: Figure, *, keys_only: bool) -> Link | None:
     if _RELATIVE.match(after) or _is_named_in(line, figure):
         return None
     if not keys_only and (match := _AFTER.match(after)) and _is_count(figure, _LEAST_BESIDE_WORD):
-        return _link(
-            f"{match['words']} {match['tail'] or ''}", figure.begin, figure.end + match.end()
-        )
+        words = f"{match['words']} {match['tail'] or ''}"
+        if _ACTIVATES.search(before) or _PER_TOKEN.match(after):
+            words = f"{words} active"
+        return _link(words, figure.begin, figure.end + match.end())
     if _NOT_COUNTED.match(after):
         return None
     grouped = "," in figure.quantity.written
@@ -166,9 +180,16 @@ def _is_named_in(line: str, figure: Figure) -> bool:
     return re.search(r"[A-Za-z0-9]-$", line[max(0, figure.begin - 2) : figure.begin]) is not None
 
 
+def _unit_of_key(line: str) -> int:
+    """What a bare number counts in on a line such as `Params (M): 86.6`; 1 on any other."""
+    match = _KEY_WITH_UNIT.match(line)
+    return unit_in(match["unit"]) if match and is_parameter_key(match["key"]) else 1
+
+
 def _by_key(match: re.Match[str], figure: Figure) -> Link | None:
     key = re.split(r"\. |, |\|", match["key"])[-1].strip(" -+•#*>")
-    sized = is_size_key(key) and figure.unit and figure.quantity.value >= _BILLION
+    key = _UNIT_AT_END.sub("", key)
+    sized = is_size_key(key) and figure.unit.lower() in BILLIONS
     if not (is_parameter_key(key) or sized):
         return None
     link = _link(key, figure.begin - len(match[0]) + match["key"].rfind(key), figure.end)
@@ -219,8 +240,11 @@ def _add_scoped(line: str, figures: Sequence[Figure], links: list[Link | None]) 
     for index, figure in enumerate(figures):
         after = line[figure.end : figure.end + WINDOW]
         if links[index] is None and figure.unit and not _is_named_in(line, figure):
+            before = line[max(0, figure.begin - WINDOW) : figure.begin]
             if match := _DIRECT.match(after) or _EXPERTS.match(after):
                 scoped[index] = _link(match["words"], figure.begin, figure.end + match.end())
+            elif match := _ASIDE.search(before):
+                scoped[index] = _link(match["words"], figure.begin - len(match[0]), figure.end)
             if match := COMPONENT_AFTER.match(after):
                 links[index] = Link(
                     scope=Scope.COMPONENT,

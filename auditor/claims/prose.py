@@ -8,7 +8,7 @@ from typing import Final
 from auditor.claims.figures import Figure
 from auditor.claims.links import COMPONENT_AFTER, WINDOW, Member, linked_groups
 from auditor.claims.subjects import ModelName, Subject, subject_of
-from auditor.claims.vocabulary import COMPONENTS, PARAMETERS
+from auditor.claims.vocabulary import COMPONENTS, PARAMETERS, may_count
 from auditor.core.claims import Quantity, Scope
 
 MOST_TEXT: Final = 160  # characters of the passage that is kept
@@ -16,9 +16,22 @@ _LINE_START: Final = len("- **# ")
 
 _RANGE_BEFORE: Final = re.compile(r"(?<![A-Za-z])(?:from|between|von|de|von)\s*$", re.IGNORECASE)
 _BOUND: Final = re.compile(
-    r"(?:(?<![A-Za-z])(?:up to|over|more than|less than|fewer than|under|below|above|at least"
-    r"|at most|greater than|smaller than|larger than|exceeding|beyond|sub)|[<>≥≤]|超过|不到)"
+    r"(?:(?<![A-Za-z])(?:up to(?: and including)?|over|more than|less than|fewer than|under|below"
+    r"|above|at least|at most|greater than|smaller than|larger than|exceeding|beyond|sub"
+    r"|mehr als|bis zu|plus de|más de|mais de|hasta|até)|[<>≥≤]|超过|不到)"
     r"[\s-]*$",
+    re.IGNORECASE,
+)
+_ADAPTER: Final = re.compile(r"lora|adapter", re.IGNORECASE)
+# "Running a 70B parameter model needs ...": said of models at large.
+_ANY: Final = re.compile(
+    r"(?<![A-Za-z])(?:run|running|fits?|fitting|loads?|loading|serve|serving|host|hosting|deploy"
+    r"|deploying|fine-?tune|fine-?tuning|quantize|quantizing)\s+(?:an?|any)\s+$",
+    re.IGNORECASE,
+)
+_VERSION_OF: Final = re.compile(
+    rf"[\s-]*{PARAMETERS}\s+(?:version|variant|size)s?\s+of\s+"
+    r"(?P<name>[A-Za-z][A-Za-z0-9_-]{1,60})",
     re.IGNORECASE,
 )
 _PLURAL: Final = re.compile(
@@ -43,6 +56,8 @@ class Statement:
 
 def statements(line: str, model: ModelName, *, keys_only: bool = False) -> Iterator[Statement]:
     """What `line` says of numbers of parameters. `keys_only`: only `key: value`."""
+    if not may_count(line):
+        return
     for group in linked_groups(line, keys_only=keys_only):
         yield from _of_group(line, group, model)
 
@@ -61,7 +76,11 @@ def _of_group(line: str, group: Sequence[Member], model: ModelName) -> Iterator[
             subject = Subject(own=own)
         else:
             bound = line[max(0, member.figure.begin - WINDOW) : member.figure.begin]
-            if _BOUND.search(bound) or line[member.figure.end : member.figure.end + 1] == "+":
+            if (
+                _BOUND.search(bound)
+                or _ANY.search(bound)
+                or line[member.figure.end : member.figure.end + 1] == "+"
+            ):
                 continue
             subject = _subject(line, member, model)
         yield _statement(line, member, subject)
@@ -72,9 +91,15 @@ def _subject(line: str, member: Member, model: ModelName) -> Subject:
     if member.link.keyed and member.link.begin <= _LINE_START:
         return Subject(own=True)
     after = line[figure.end : figure.end + WINDOW]
+    if (version := _VERSION_OF.match(after)) and not model.is_named_by(version["name"]):
+        return Subject(own=False, name=version["name"])
     if _PLURAL.match(after) and figure.quantity.value != model.total:
         return Subject(own=False)
-    return subject_of(line, member.link.begin if member.link.keyed else figure.begin, model)
+    begin = member.link.begin if member.link.keyed else figure.begin
+    subject = subject_of(line, begin, model)
+    # What the model's own name says is said of it, however the card spells that name.
+    own = subject.own or (figure.quantity.value == model.total and not subject.compared)
+    return Subject(own=True) if own else subject
 
 
 def _statement(line: str, member: Member, subject: Subject) -> Statement:
@@ -85,14 +110,15 @@ def _statement(line: str, member: Member, subject: Subject) -> Statement:
     elif scope is Scope.TOTAL:
         component = _component(line, figure)
         if component:
-            scope, detail = Scope.COMPONENT, component
+            scope = Scope.ADAPTER if _ADAPTER.match(component) else Scope.COMPONENT
+            detail = component
     begin, end = min(link.begin, figure.begin), max(link.end, figure.end)
     text = line[begin:end].strip(" ,;(-|")
     return Statement(quantity=figure.quantity, scope=scope, detail=detail, text=text[:MOST_TEXT])
 
 
 def _component(line: str, figure: Figure) -> str:
-    after = COMPONENT_AFTER.match(line, figure.end)
+    after = COMPONENT_AFTER.match(line[figure.end : figure.end + WINDOW])
     before = _COMPONENT_BEFORE.search(line[max(0, figure.begin - WINDOW) : figure.begin])
     found = after or before
     return found["component"].lower() if found else ""

@@ -10,7 +10,7 @@ from auditor.core.claims import Scope
 _NAME: Final = re.compile(
     r"(?<![A-Za-z0-9/._-])[A-Za-z][A-Za-z0-9]*(?:[-./_+][A-Za-z0-9]+)*"
     r"(?: (?:v?[0-9][0-9A-Za-z.]*|[A-Z][0-9]+|XX?L"
-    r"|(?:Tiny|Mini|Small|Medium|Large|Base)(?![a-z])))*"
+    r"|(?:Tiny|Mini|Small|Medium|Large|Base)(?![a-z]| [Ll]anguage| [Mm]odel)))*"
 )
 _HARDWARE: Final = re.compile(
     r"(?:G?[AHVBPLT][0-9]{1,3}|RTX|GTX|M[0-9]|MI[0-9]+X?|TPUv?[0-9]|v[0-9.]+|[a-z]?fp[0-9]+\w*|bf16|int[0-9]+|[fiuqw][0-9]\w*"
@@ -40,11 +40,18 @@ _NOT_THE_SUBJECT: Final = re.compile(
     r"(?:\s+(?:of|a|an|the|its|our))*\s*$",
     re.IGNORECASE,
 )
+# After a name: what it only describes.
+_ATTRIBUTE: Final = re.compile(
+    r"(?:\s+(?:vision|text|image|audio|language|speech))?[\s-]+(?:tokenizer|encoder|decoder|backbone"
+    r"|architecture|dataset|corpus|based|like|style|format|llm|model|family|series|framework|block"
+    r"|layers?|team)(?![A-Za-z])",
+    re.IGNORECASE,
+)
 _COMPARED: Final = re.compile(
     r"(?<![A-Za-z-])(?:than|vs\.?|versus|compared|comparable|outperform\w*|unlike|surpass\w*"
     r"|exceed\w*|rival\w*|match(?:es|ing)?|competitive with|equivalent to|similar to|such as"
     r"|like|larger|bigger|other|others|teacher|predecessor|previous|original|existing"
-    r"|reference model|reward model|draft model|between)(?![A-Za-z])",
+    r"|base model's|reference model|reward model|draft model|between)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _RESET: Final = re.compile(
@@ -56,7 +63,10 @@ _SIZE: Final = re.compile(r"[0-9.]+[bmk]")
 _INNER_CAPITAL: Final = re.compile(r"[A-Za-z][a-z]*[A-Z]")
 _YEAR: Final = re.compile(r"(?:19|20)[0-9]{2}\.?")
 _CLOSED: Final = re.compile(r"\([^()]*\)")
-_ATTACHED: Final = re.compile(r"[\s(\[:,~=-]*")
+_ATTACHED: Final = re.compile(r"[\s(\[:,~=-]*(?:(?:is|an?|the|about|around|roughly)\s+)*[~≈]?")
+_SIZE_WORD: Final = re.compile(
+    r"(?<![A-Za-z])(tiny|mini|nano|small|base|medium|large|huge|giant|xx?l)\s*\(\s*$", re.IGNORECASE
+)
 _HAVING: Final = re.compile(
     r"\s*,?\s*(?:(?:which|that)\s+)?(?:has|have|had|is|was|with|at|contains?|comprises|features)\s",
     re.IGNORECASE,
@@ -66,10 +76,14 @@ _LOOK_BACK: Final = 240  # characters: about a long sentence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """`own` is about this model; `name` is the other model, where it has one."""
+    """`own` is about this model; `name` is the other model, where it has one.
+
+    `compared`: the words before it set it against this model.
+    """
 
     own: bool
     name: str = ""
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,25 +124,28 @@ def model_name(repo_id: str) -> ModelName:
 def subject_of(line: str, position: int, model: ModelName) -> Subject:
     """Whom a figure at `position` of `line` is about, by the words before it."""
     sentence = line[max(0, position - _LOOK_BACK) : position]
+    if (size := _SIZE_WORD.search(sentence)) and size[1].lower() not in model.tokens:
+        return Subject(own=False, name=size[1])
     begin = max((match.end() for match in _RESET.finditer(sentence)), default=0)
     clause = _CLOSED.sub(" ", sentence[begin:])  # what stands in parentheses is said aside
     other = ""
     for match in reversed(list(_NAME.finditer(clause))):
         name = match[0].rstrip(".")
-        if not _is_name(name):
+        if not looks_like_a_name(name):
             continue
         gap = clause[match.end() :]
         compared = _COMPARED.search(gap) is not None
         if model.is_named_by(name):
-            return Subject(own=not compared)
+            return Subject(own=not compared, compared=compared)
         if compared or _ATTACHED.fullmatch(gap) or _HAVING.match(gap):
-            return Subject(own=False, name=name)
-        if not _NOT_THE_SUBJECT.search(clause[: match.start()]):
+            return Subject(own=False, name=name, compared=compared)
+        if not (_NOT_THE_SUBJECT.search(clause[: match.start()]) or _ATTRIBUTE.match(gap)):
             other = other or name
-    return Subject(own=not other and _COMPARED.search(clause) is None, name=other)
+    compared = _COMPARED.search(clause) is not None
+    return Subject(own=not (other or compared), name=other, compared=compared)
 
 
-def _is_name(text: str) -> bool:
+def looks_like_a_name(text: str) -> bool:
     """Whether `text` looks like the name of a model: GPT-4, Llama 2, RoBERTa; not GPU or H100."""
     first, _, number = text.partition(" ")
     if first.lower() in _NO_NAMES or _HARDWARE.fullmatch(first):

@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.claims.cells import Column, Counted, column_of, counted_in
+from auditor.claims.figures import figures_in
 from auditor.claims.markdown import Table, cells_of
 from auditor.claims.prose import MOST_TEXT, Statement
-from auditor.claims.subjects import ModelName
+from auditor.claims.subjects import ModelName, looks_like_a_name
 from auditor.claims.vocabulary import is_parameter_key, is_size_key
 from auditor.core.claims import Scope
 
 MAX_ROWS: Final = 1_000
 _LABEL_COLUMNS: Final = 3  # a row is named by one of its first cells
 _PAIR: Final = 2
+_CLOSEST: Final = 1_000  # "this model" is closer than any name
 _LONGEST_FIGURE: Final = len("~1,000 million")
 
 _OURS: Final = re.compile(r"this model|this repo|本模型", re.IGNORECASE)
@@ -106,20 +108,31 @@ def _own_row(family: _Family, model: ModelName) -> tuple[_Row | None, int]:
     It is the row that names this model most closely. Among several (one label for a whole family,
     or no labels), it is the one that counts what this model's name says.
     """
-    for label_at in family.label_columns():
-        ours = [row for row in family.rows if _OURS.search(row.cell(label_at))]
-        close = [model.closeness(_ASIDE.sub("", row.cell(label_at))) for row in family.rows]
-        best = max(close)
-        closest = [
-            row for row, each in zip(family.rows, close, strict=True) if best and each == best
-        ]
-        candidates = ours or closest
-        if len(candidates) > 1:
-            candidates = _of_named_size(family, candidates, model)
-        if candidates:
-            return (candidates[0] if len(candidates) == 1 else None), label_at
-    sized = _of_named_size(family, family.rows, model)
-    return (sized[0] if len(sized) == 1 else None), 0
+    label_at, candidates = _named(family, model)
+    if not candidates and len(family.rows) == 1 and not _names_another(family):
+        candidates = family.rows
+    elif len(candidates) != 1:
+        candidates = _of_named_size(family, candidates or family.rows, model)
+    return (candidates[0] if len(candidates) == 1 else None), label_at
+
+
+def _names_another(family: _Family) -> bool:
+    cells = (row.cell(index) for row in family.rows for index in family.label_columns())
+    return any(cell and looks_like_a_name(cell) for cell in cells)
+
+
+def _named(family: _Family, model: ModelName) -> tuple[int, Sequence[_Row]]:
+    """The rows that name this model most closely, and the column that they name it in."""
+    best, label_at, named = 0, 0, list[_Row]()
+    for index in family.label_columns():
+        for row in family.rows:
+            label = row.cell(index)
+            close = _CLOSEST if _OURS.search(label) else model.closeness(_ASIDE.sub("", label))
+            if close > best:
+                best, label_at, named = close, index, []
+            if close and (close, index) == (best, label_at):
+                named.append(row)
+    return label_at, named
 
 
 def _of_named_size(family: _Family, rows: Sequence[_Row], model: ModelName) -> list[_Row]:
@@ -142,8 +155,8 @@ def _properties(
     column = column_of(0, key) or Column(index=0, scope=Scope.TOTAL)
     values = [i for i, cell in enumerate(cells) if i and cell]
     own = [i for i in values if i < len(names) and model.is_named_by(names[i])]
-    if not own and len(values) == 1:
-        own = values
+    if not own:
+        own = values if len(values) == 1 else _of_size(names, values, model)
     if len(own) != 1:
         return
     for index in values:
@@ -151,6 +164,16 @@ def _properties(
             name = names[index] if index < len(names) else ""
             about = counted if index == own[0] else counted.of_another(name)
             yield _statement(key, cells[index], about)
+
+
+def _of_size(names: Sequence[str], indices: Sequence[int], model: ModelName) -> list[int]:
+    """The columns headed by the size that is in this model's name: `1B MoE`."""
+    return [
+        index
+        for index in indices
+        if index < len(names)
+        and any(figure.quantity.value == model.total for figure in figures_in(names[index]))
+    ]
 
 
 def _statement(label: str, cell: str, counted: Counted) -> Statement:

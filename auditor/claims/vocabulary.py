@@ -31,7 +31,7 @@ SCOPE_WORDS: Final = (
     ScopeWord(words=r"non[- ]?trainable|frozen|fewer|less|more|additional|extra|new", scope=None),
     ScopeWord(words=r"effective", scope=Scope.COMPONENT, detail="effective"),
     ScopeWord(
-        words=r"non[- ]?embeddings?|backbone"
+        words=r"non[- ]?embeddings?|backbone|非嵌入"
         r"|(?:excluding|without|excl\.?|w/o)(?: the)? embeddings?",
         scope=Scope.NON_EMBEDDING,
     ),
@@ -64,7 +64,8 @@ def scope_in(text: str) -> ScopeWord | None:
 
 COMPONENTS: Final = (
     r"(?:(?:vision|visual|image|text|audio|speech|video|acoustic|motion|diffusion)[- ]"
-    r"(?:encoders?|decoder|tower|backbone)|u-?net|vae|autoencoder|projector|vocoder"
+    r"(?:encoders?|decoder|tower|backbone)|(?:language|llm)(?: model)?[- ]backbone|u-?net"
+    r"|lora(?: adapters?)?|adapters?|vae|autoencoder|projector|vocoder"
     r"|multi-token prediction(?: \(mtp\))? module|mtp module|output head|lm[- _]head"
     r"|embedding (?:layer|table|matrix))(?![A-Za-z])"
 )
@@ -76,8 +77,9 @@ _KEY_WORDS: Final = frozenset(
     trainable learnable parameter parameters param params paramater paramaters count counts
     size sizes approx approximate estimated non embedding embeddings nonembedding excluding
     excl without including incl backbone per token in and with lora adapter nombre de
-    paramètres anzahl der parameter número parámetros numero di parametri parâmetros actifs
-    totaux gesamt
+    paramètres anzahl der parameter número parámetros parametros numero di parametri
+    parâmetros
+    actifs totaux gesamt totales totais totali activos ativos attivi
     """.split()
 )
 _KEY_WORD: Final = re.compile(r"#|[^\W\d_]+(?:'s)?")
@@ -87,6 +89,16 @@ _CJK_KEY: Final = re.compile(
 )
 _PARAMETERS: Final = re.compile(PARAMETERS, re.IGNORECASE)
 _SIZE_KEYS: Final = (frozenset({"size"}), frozenset({"model", "size"}))
+
+
+_MAY_COUNT: Final = re.compile(
+    rf"{PARAMETERS}|activ|total|激活|encoder|decoder|unet|u-net|vae|size", re.IGNORECASE
+)
+
+
+def may_count(line: str) -> bool:
+    """Whether a line has any word that could make a figure of it a count."""
+    return _MAY_COUNT.search(line) is not None
 
 
 def mentions_parameters(text: str) -> bool:

@@ -81,7 +81,6 @@ class AuditRecord:
     proof: Proof
     hub: HubFacts | None = None
     architecture: str | None = None
-    summary: str = ""  # the answer in one sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,9 @@ def check_index(
     told one by one, and nothing is said of the total size.
     """
     files = checkpoint.files
+    placed = {tensor.name: file.path for file in files for tensor in file.header.tensors}
+    if placed == weight_map:
+        return _total_size(metadata, checkpoint, ())
     paths = {file.path for file in files}
     held = {(tensor.name, file.path) for file in files for tensor in file.header.tensors}
     stored = {tensor.name for tensor in checkpoint.tensors}

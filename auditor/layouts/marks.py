@@ -6,6 +6,7 @@ elements are never taken for parameters.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from auditor.core.config import ModelConfig
@@ -227,6 +228,39 @@ def _modules(by_name: Mapping[str, Tensor]) -> set[str]:
     return modules
 
 
+@cache
+def _marks_for(codec: str) -> tuple[Mark, Mark]:
+    """The marks of packed tensors and of their bookkeeping."""
+    return (
+        Mark(
+            Role.PACKED,
+            f"{codec} packed weights",
+            f"stored as {codec} packs them, several weights to an element",
+        ),
+        Mark(
+            Role.AUXILIARY,
+            f"{codec} bookkeeping",
+            "scales, zero points and the like: no parameters",
+        ),
+    )
+
+
+@cache
+def _integer_weight(codec: str | None) -> Mark:
+    return Mark(
+        Role.PACKED,
+        f"{codec} packed weights" if codec else "packed weights of an unknown kind",
+        "an integer weight: how many weights an element holds is not known",
+    )
+
+
+_MXFP4_PACKED: Final = Mark(Role.PACKED, "MXFP4 packed weights", "two 4-bit weights to a byte")
+_MXFP4_SCALE: Final = Mark(Role.AUXILIARY, "MXFP4 bookkeeping", "one scale for 32 weights")
+_SCALE: Final = Mark(
+    Role.AUXILIARY, "quantisation scales", "the scale of a quantised weight: no parameter"
+)
+
+
 def _signature_marks(module: str, by_name: Mapping[str, Tensor]) -> Mapping[str, Mark]:
     for signature in SIGNATURES:
         stored = [by_name.get(module + name) for name in signature.all_of]
@@ -234,16 +268,7 @@ def _signature_marks(module: str, by_name: Mapping[str, Tensor]) -> Mapping[str,
             continue
         if signature.packed == ("weight",) and not _weight_is_packed(module, signature, by_name):
             continue
-        packed = Mark(
-            Role.PACKED,
-            f"{signature.codec} packed weights",
-            f"stored as {signature.codec} packs them, several weights to an element",
-        )
-        helper = Mark(
-            Role.AUXILIARY,
-            f"{signature.codec} bookkeeping",
-            "scales, zero points and the like: no parameters",
-        )
+        packed, helper = _marks_for(signature.codec)
         found = {module + name: packed for name in signature.packed}
         found |= {
             module + name: helper for name in signature.bookkeeping if module + name in by_name
@@ -265,21 +290,12 @@ def _single_mark(
     if word == "weight" and not _is_integer_weight(tensor):
         return None
     if word.endswith(_BLOCKS) and name.removesuffix(_BLOCKS) + _MXFP4_SCALES in by_name:
-        return Mark(Role.PACKED, "MXFP4 packed weights", "two 4-bit weights to a byte")
+        return _MXFP4_PACKED
     if word.endswith(_MXFP4_SCALES) and name.removesuffix(_MXFP4_SCALES) + _BLOCKS in by_name:
-        return Mark(Role.AUXILIARY, "MXFP4 bookkeeping", "one scale for 32 weights")
+        return _MXFP4_SCALE
     if word in _SCALE_WORDS and _is_quantised(by_name.get(f"{module}.weight"), word, config):
-        return Mark(
-            Role.AUXILIARY, "quantisation scales", "the scale of a quantised weight: no parameter"
-        )
-    if word == "weight":
-        codec = config.quantization_method
-        return Mark(
-            Role.PACKED,
-            f"{codec} packed weights" if codec else "packed weights of an unknown kind",
-            "an integer weight: how many weights an element holds is not known",
-        )
-    return None
+        return _SCALE
+    return _integer_weight(config.quantization_method) if word == "weight" else None
 
 
 def _is_quantised(weight: Tensor | None, word: str, config: ModelConfig) -> bool:

@@ -42,7 +42,9 @@ class Manners:
     server may ask for. Six attempts have pauses of 0.25 to 4 seconds between them, 7.75 in all.
     """
 
-    concurrency: int = 32  # requests under way at once; more gain little and look like an attack
+    # Requests under way to the Hub, and as many to its storage. The client keeps 20 connections
+    # that are idle: with more at once, most requests would have to open a new one.
+    concurrency: int = 20
     timeout_seconds: float = 30.0
     attempts: int = 6
     max_wait_seconds: float = MAX_WAIT_SECONDS

@@ -1,5 +1,6 @@
 """Patience: what may pass is tried again, after growing pauses or as long as the server says."""
 
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,9 @@ FIRST_WAIT_SECONDS: Final = 0.25  # doubled each time; most faults of a busy ser
 LONGEST_BACKOFF_SECONDS: Final = 8.0  # as in huggingface_hub's own `http_backoff`
 JITTER_SECONDS: Final = 0.25  # so that many waiting readers do not come back at the same moment
 BUDGET_SECONDS: Final = 900.0  # three windows of the rate limit; after that no new attempt begins
+
+# stamina logs each retry as a warning, which Python prints where no log has been set up.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class Transient(Exception):
@@ -43,7 +47,7 @@ class Effort:
 
 @dataclass(slots=True)
 class Meter:
-    """What reading has cost so far."""
+    """What reading has cost so far; waits are those of all readers together."""
 
     requests: int = 0
     bytes_read: int = 0
@@ -60,12 +64,16 @@ class Meter:
         )
 
 
-async def persist(once: Callable[[], Awaitable[T]], effort: Effort, meter: Meter) -> T:
-    """What `once` gives, tried again while it raises Transient. Raises the last Transient."""
+async def persist(once: Callable[[], Awaitable[T]], worth: Callable[[], Effort], meter: Meter) -> T:
+    """What `once` gives, tried again while it raises Transient. Raises the last Transient.
+
+    What it is `worth` is asked after the first failure.
+    """
     try:
         return await once()
     except Transient as error:
         failures = [error]
+    effort = worth()
     # Not at the top: most audits never need it, and importing it takes as long as a request.
     import stamina  # noqa: PLC0415
 

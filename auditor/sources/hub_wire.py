@@ -9,7 +9,7 @@ that counts. Never `http_backoff`, which closes the client that others are using
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -88,7 +88,10 @@ class Answer:
 
 
 class Wire:
-    """One client for the Hub and whoever it redirects to. Opened when first used."""
+    """One client for the Hub and whoever it redirects to. Opened when first used.
+
+    `concurrency` requests may be under way to the Hub, and as many to its storage.
+    """
 
     def __init__(
         self, endpoint: str, *, token: str | None, concurrency: int, timeout_seconds: float
@@ -96,7 +99,8 @@ class Wire:
         self._origin = origin_of(endpoint)
         self._token = token
         self._timeout_seconds = timeout_seconds
-        self._slots = asyncio.Semaphore(concurrency)
+        # Apart, so that neither host's answers wait for the other's.
+        self._slots = {at_hub: asyncio.Semaphore(concurrency) for at_hub in (True, False)}
         self._gate = RateGate()
         self._client: httpx2.AsyncClient | None = None
         self._answered = False
@@ -115,18 +119,17 @@ class Wire:
         Raises what `admit` raises, RateLimited, Unreachable and BadAnswer.
         """
 
-        async def once() -> Answer:
-            async with self._slots:
-                return await self._follow(question, meter)
+        def effort() -> Effort:
+            if self._answered:
+                return question.effort
+            attempts = min(question.effort.attempts, FIRST_CONTACT_ATTEMPTS)
+            return replace(question.effort, attempts=attempts)
 
-        effort = question.effort
-        if not self._answered:
-            attempts = min(effort.attempts, FIRST_CONTACT_ATTEMPTS)
-            effort = Effort(attempts=attempts, patience_seconds=effort.patience_seconds)
         try:
-            return await persist(once, effort, meter)
+            return await persist(lambda: self._follow(question, meter), effort, meter)
         except Transient as failure:
-            raise given_up(question.asked, failure, effort.patience_seconds) from failure
+            patience_seconds = question.effort.patience_seconds
+            raise given_up(question.asked, failure, patience_seconds) from failure
 
     async def aclose(self) -> None:
         if self._client is not None:
@@ -137,23 +140,24 @@ class Wire:
         url = question.url
         hub_headers: tuple[Mapping[str, str], ...] = ()
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._send(url, question, meter)
-            try:
-                at_hub = self.is_hub(url)
-                hub_headers += (response.headers,) if at_hub else ()
-                async with _exchange(url, question.asked):
-                    if response.status_code not in _REDIRECTS:
-                        return await _answer(response, question, hub_headers, at_hub=at_hub)
-                    await drain(response)
-                url = _target(url, response, question.asked)
-            finally:
-                meter.bytes_read += response.num_bytes_downloaded
-                await response.aclose()
+            at_hub = self.is_hub(url)
+            async with self._slots[at_hub]:
+                response = await self._send(url, question, meter)
+                try:
+                    hub_headers += (response.headers,) if at_hub else ()
+                    async with _exchange(url, question.asked):
+                        if response.status_code not in _REDIRECTS:
+                            return await _answer(response, question, hub_headers, at_hub=at_hub)
+                        await drain(response)
+                finally:
+                    meter.bytes_read += response.num_bytes_downloaded
+                    await response.aclose()
+            url = _target(url, response, question.asked)
         raise BadAnswer(question.asked.subject, f"more than {MAX_REDIRECTS} redirects")
 
     async def _send(self, url: str, question: Question, meter: Meter) -> httpx2.Response:
         """The response, its body unread. Raises Transient for a status that may pass."""
-        client = self._open()
+        client = self._open(question.asked)
         try:
             request = client.build_request("GET", url, headers=self._headers(url, question.span))
         except httpx2.InvalidURL as error:
@@ -192,9 +196,16 @@ class Wire:
             headers["authorization"] = f"Bearer {self._token}"
         return headers
 
-    def _open(self) -> httpx2.AsyncClient:
+    def _open(self, asked: Asked) -> httpx2.AsyncClient:
         if self._client is None:
-            self._client = get_async_session()
+            try:
+                self._client = get_async_session()
+            except (ValueError, OSError, ImportError, httpx2.InvalidURL) as error:
+                raise Unreachable(
+                    asked.subject,
+                    f"no connection can be set up: {_cause(error)}",
+                    hint="check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE",
+                ) from error
             self._client.timeout = httpx2.Timeout(
                 self._timeout_seconds, connect=min(self._timeout_seconds, CONNECT_SECONDS)
             )
@@ -216,8 +227,8 @@ async def _exchange(url: str, asked: Asked) -> AsyncIterator[None]:
         ) from error
     except (TimeoutError, httpx2.TimeoutException) as error:
         raise Transient(f"no answer from {host} in time") from error
-    except httpx2.TransportError as error:
-        raise Transient(f"no answer from {host}: {_cause(error)}") from error
+    except (httpx2.TransportError, UnicodeError) as error:  # a host's name may be no name
+        raise Transient(f"no answer from {host[:80]}: {_cause(error)}") from error
 
 
 def _cause(error: BaseException) -> str:

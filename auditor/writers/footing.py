@@ -9,7 +9,7 @@ from auditor.core.record import AuditRecord, LeftOut, Proof
 from auditor.core.repository import Origin
 from auditor.core.sizes import binary_size, decimal_size, percent
 from auditor.writers.escape import line
-from auditor.writers.report import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
+from auditor.writers.words import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
 
 _ORIGINS: Final = {
     Origin.HUB: "",
@@ -95,14 +95,17 @@ def standing(proof: Proof) -> str:
 
 
 def cost(proof: Proof) -> tuple[str, ...]:
-    """Requests and bytes, against the bytes of the weights; how headers and roles were had."""
+    """Requests and bytes, against the bytes of the weights; how headers and roles were had.
+
+    An empty text stands for what does not apply: nobody is asked where the Hub is not.
+    """
     requests = f"{proof.requests:,} request{'' if proof.requests == 1 else 's'}"
     if proof.retries:
         requests += f" ({proof.retries:,} repeated)"
     share = percent(proof.bytes_read, proof.weight_bytes)
     read = f"{decimal_size(proof.bytes_read)} of {decimal_size(proof.weight_bytes)} read"
     return (
-        requests,
+        requests if proof.requests or proof.origin is Origin.HUB else "",
         f"{read} ({share.normalize():f} %)" if share is not None else read,
         f"headers by {line(proof.headers_by, MAX_PLACE)}",
         f"roles by {line(proof.roles_by, MAX_PLACE)}",

@@ -10,7 +10,7 @@ from auditor.core.roles import PARAMETER_ROLES, Role
 from auditor.core.tally import Count, Group, Tally
 from auditor.core.verdict import Verdict
 from auditor.writers.escape import line
-from auditor.writers.report import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
+from auditor.writers.words import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
 
 MAX_ITEMS: Final = 6  # groups named in one line
 
@@ -72,7 +72,11 @@ def _parts(record: AuditRecord) -> tuple[Entry, ...]:
 
 
 def _kind(groups: Sequence[Group]) -> str:
-    return "heads" if len(_by_name(groups)) > 1 and all(group.head for group in groups) else ""
+    """What the groups are, unless their one name says so itself."""
+    names = list(_by_name(groups))
+    if not all(group.head for group in groups) or (len(names) == 1 and "head" in names[0]):
+        return ""
+    return "heads" if len(names) > 1 else "head"
 
 
 def _part_in_question(record: AuditRecord) -> Count | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING, Final, TypeAlias
 
 from auditor.writers.look import Look
-from auditor.writers.report import Tone
+from auditor.writers.words import Tone
 
 if TYPE_CHECKING:
     from rich.console import Console

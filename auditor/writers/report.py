@@ -1,20 +1,16 @@
 """What a report says of one model, before a writer gives it a look: the head and the answer.
 
-Words and numbers only; `ledger` and `footing` say the rest. All text that comes from a repository
-is one harmless line when it leaves here.
+Words and numbers only; `figures`, `ledger` and `footing` say the rest. All text that comes from a
+repository is one harmless line when it leaves here.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
-from fractions import Fraction
 from typing import Final
 
-from auditor.core.claims import Claim, ClaimSource, Scope
 from auditor.core.comparison import Comparison
-from auditor.core.differences import signed_percent
 from auditor.core.identity import DEFAULT_REVISION, is_commit
 from auditor.core.record import (
     AuditFailure,
@@ -24,64 +20,12 @@ from auditor.core.record import (
 )
 from auditor.core.sizes import decimal_size
 from auditor.core.tally import Tally
-from auditor.core.verdict import Verdict, agrees, differs
+from auditor.core.verdict import Verdict
 from auditor.writers.escape import line
+from auditor.writers.figures import figure, share
+from auditor.writers.words import AGREES, DIFFERS, MAX_NAME, MAX_PLACE, MAX_TEXT, Tone, word
 
-MAX_NAME: Final = 96  # characters of the longest id on the Hub
-MAX_TEXT: Final = 600  # characters of a sentence
-MAX_PLACE: Final = 80  # characters of a place, a pattern, a short name
 SHORT_SHA: Final = 7
-
-
-class Tone(StrEnum):
-    """How a passage is meant."""
-
-    GOOD = "good"
-    BAD = "bad"
-    DOUBT = "doubt"
-    PLAIN = "plain"
-    ASIDE = "aside"
-
-
-AGREES: Final = "AGREES"
-DIFFERS: Final = "DIFFERS"
-
-_TONES: Final = {
-    Verdict.UNDOCUMENTED: Tone.DOUBT,
-    Verdict.UNVERIFIABLE: Tone.DOUBT,
-    Verdict.FAILED: Tone.BAD,
-    Verdict.NOT_COMPARED: Tone.ASIDE,
-}
-
-
-def word(verdict: Verdict) -> tuple[str, Tone]:
-    """The verdict as an answer to "is the documented figure right?"."""
-    if agrees(verdict):
-        return AGREES, Tone.GOOD
-    if differs(verdict):
-        return DIFFERS, Tone.BAD
-    return verdict.value.replace("-", " ").upper(), _TONES[verdict]
-
-
-_SOURCES: Final = {
-    ClaimSource.CARD: "model card",
-    ClaimSource.NAME: "name",
-    ClaimSource.HUB: "Hub",
-    ClaimSource.INDEX: "shard index",
-    ClaimSource.HEADER: "file metadata",
-    ClaimSource.REGISTRY: "",  # the citation says it all
-    ClaimSource.LIST: "your list",
-}
-
-_SCOPES: Final = {
-    Scope.TOTAL: "",
-    Scope.TRAINABLE: "trainable",
-    Scope.ACTIVE: "active",
-    Scope.NON_EMBEDDING: "without embeddings",
-    Scope.COMPONENT: "",
-    Scope.ADAPTER: "adapter",
-    Scope.OTHER_MODEL: "",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +39,6 @@ class Answer:
     tone: Tone
     facts: tuple[str, ...]
     sentence: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documented:
-    """One documented figure: the figure, who says so, and how it stands to the count."""
-
-    figure: str
-    source: str
-    verdict: str
-    reason: str
-    tone: Tone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,21 +89,6 @@ def files(outcome: Outcome) -> tuple[str, ...]:
     return (formats, f"{number:,} file{'' if number == 1 else 's'}", decimal_size(size_bytes))
 
 
-def figure(claim: Claim) -> str:
-    """The figure as it was written, with what it counts if that is not the whole model."""
-    named = claim.scope in {Scope.COMPONENT, Scope.OTHER_MODEL}
-    scope = claim.detail if named else _SCOPES[claim.scope]
-    return line(f"{claim.quantity.written} {scope}", MAX_PLACE)
-
-
-def share(comparison: Comparison) -> str:
-    """`-1.4 %`: the real count less the documented figure; empty where it is not known."""
-    documented_value = comparison.claim.quantity.value
-    if comparison.difference is None or not documented_value:
-        return ""
-    return signed_percent(Fraction(comparison.difference, documented_value))
-
-
 def answer(outcome: Outcome) -> Answer:
     """What the reader came for."""
     said, tone = word(outcome.verdict)
@@ -183,7 +101,7 @@ def answer(outcome: Outcome) -> Answer:
         if comparison is not None
         else ("nothing documented", f"real {_real(outcome.tally)}")
     )
-    return Answer(word=said, tone=tone, facts=facts, sentence=line(outcome.summary, MAX_TEXT))
+    return Answer(word=said, tone=tone, facts=facts)
 
 
 def _message(failure: AuditFailure) -> str:
@@ -199,7 +117,7 @@ def _compared(record: AuditRecord, comparison: Comparison) -> tuple[str, ...]:
     counted = _count_named(record, comparison.actual)
     if comparison.verdict is Verdict.OTHER_SCOPE:
         return (documented, f"real {comparison.actual:,}", counted, _other_count(comparison))
-    how = "exactly" if comparison.difference == 0 else share(comparison)
+    how = "exactly" if comparison.difference == 0 else share(comparison) or "documented as none"
     return (documented, f"real {comparison.actual:,} ({how})", counted)
 
 
@@ -224,38 +142,6 @@ def _real(tally: Tally) -> str:
     if tally.total_range is not None:
         return "{:,} to {:,}".format(*tally.total_range)
     return "not known"
-
-
-def documented(record: AuditRecord, *, everything: bool) -> tuple[Documented, ...]:
-    """Each figure with its reason; those about other models only where everything is asked for."""
-    return tuple(
-        _documented(comparison)
-        for comparison in record.comparisons
-        if everything or comparison.verdict is not Verdict.NOT_COMPARED
-    )
-
-
-def _documented(comparison: Comparison) -> Documented:
-    _, tone = word(comparison.verdict)
-    verdict = comparison.verdict.value.replace("-", " ")
-    reason = line(comparison.explanation, MAX_TEXT)
-    return Documented(
-        figure=figure(comparison.claim),
-        source=_source(comparison.claim),
-        verdict=verdict,
-        reason=reason.removeprefix(verdict).lstrip(" :,;"),
-        tone=tone if comparison.deciding else Tone.ASIDE,
-    )
-
-
-def _source(claim: Claim) -> str:
-    who = _SOURCES[claim.source]
-    where = line(claim.where, MAX_PLACE)
-    if claim.source is ClaimSource.CARD:
-        where = where.removeprefix("README.md").lstrip(" ,:")
-    elif claim.source in {ClaimSource.HUB, ClaimSource.NAME}:
-        where = ""  # there is only one such place
-    return ", ".join(part for part in (who, where) if part)
 
 
 def short(outcome: Outcome) -> Short:

@@ -17,11 +17,13 @@ from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from auditor.core.record import AuditFailure, AuditRecord, Outcome
 from auditor.core.repository import Origin
-from auditor.writers import footing, ledger, report
+from auditor.writers import figures, footing, ledger, report
+from auditor.writers.figures import Documented
 from auditor.writers.ledger import Entry
 from auditor.writers.look import Look
 from auditor.writers.page import Page, Piece
-from auditor.writers.report import Documented, Short, Tone
+from auditor.writers.report import Short
+from auditor.writers.words import Tone
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -128,8 +130,7 @@ class _Report:
         return self.page.section(answer.word, rows, answer.tone)
 
     def _documented(self, record: AuditRecord) -> Iterator[_Row]:
-        figures = report.documented(record, everything=self.everything)
-        shown, rest = self._first(figures)
+        shown, rest = self._first(figures.documented(record, everything=self.everything))
         columns = [(self.page.text(each.figure), self.page.text(each.source)) for each in shown]
         widest, source = (
             max((each.cell_len for each in column), default=0)

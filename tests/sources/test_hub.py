@@ -251,16 +251,31 @@ def test_a_folder_is_not_looked_for_on_the_hub() -> None:
         with_source("http://127.0.0.1:1", act)
 
 
-def test_no_more_requests_are_under_way_than_allowed() -> None:
+def test_no_more_requests_are_under_way_than_allowed_to_each_host() -> None:
     with Hub([repo()], Settings(latency_seconds=0.01)) as hub:
 
         async def act(found: HubRepository) -> None:
-            await asyncio.gather(
-                *(found.read_span("model.safetensors", Span(at, at + 1)) for at in range(30))
-            )
+            texts = (found.read_file("config.json", limit_bytes=99) for _ in range(30))
+            await asyncio.gather(*texts)
+            assert max(record.concurrency for record in hub.requests) == 3
+            spans = (found.read_span("model.safetensors", Span(at, at + 1)) for at in range(30))
+            await asyncio.gather(*spans)
+            assert max(record.concurrency for record in hub.requests) <= 3 + 3
 
-        with_model(hub.endpoint, act, concurrency=5)
-        assert max(record.concurrency for record in hub.requests) == 5
+        with_model(hub.endpoint, act, concurrency=3)
+
+
+def test_connections_are_kept_and_not_opened_anew() -> None:
+    with Hub([repo()], Settings(latency_seconds=0.01)) as hub:
+
+        async def act(found: HubRepository) -> None:
+            spans = (found.read_span("model.safetensors", Span(at, at + 1)) for at in range(200))
+            await asyncio.gather(*spans)
+
+        with_model(hub.endpoint, act)
+        opened_connections = {(record.host, record.connection) for record in hub.requests}
+    # 401 requests, at most 20 under way to each of two hosts; now and then one is opened again
+    assert len(opened_connections) < 3 * 20
 
 
 def test_files_without_sizes_are_looked_up_in_the_tree_page_by_page() -> None:

@@ -109,6 +109,24 @@ def test_a_hub_that_is_not_there_is_unreachable_after_a_few_tries() -> None:
     assert "endpoint" in caught.value.hint
 
 
+def test_a_host_that_can_have_no_address_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match=r"no answer from a\.\.b"):
+        opened("http://a..b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HTTP_PROXY", "nonsense://proxy:1"), ("SSL_CERT_FILE", "/no/such/file.pem")],
+)
+def test_a_machine_that_is_set_up_wrongly_is_told_where_to_look(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Unreachable, match="no connection can be set up") as caught:
+        opened("http://127.0.0.1:1")
+    assert name in caught.value.hint
+
+
 def test_offline_mode_is_said_to_be_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(Unreachable, match="offline mode is on") as caught:

@@ -61,7 +61,7 @@ def test_the_answer_comes_first() -> None:
     ("outcome", "word"),
     [
         (bert_large(), "AGREES"),
-        (gpt2(), "AGREES"),
+        (gpt2(), "EXPLAINED"),
         (multilingual(), "DIFFERS"),
         (whisper(), "UNDOCUMENTED"),
         (packed(), "UNVERIFIABLE"),
@@ -86,7 +86,7 @@ def test_an_exact_figure_is_said_to_be_exact() -> None:
 def test_a_figure_that_counts_something_else_says_what() -> None:
     report = shown(gpt2())
     assert "the figure counts every stored element" in report
-    assert "%" not in line_with("AGREES", report)
+    assert "%" not in line_with("EXPLAINED", report)
 
 
 def test_the_numbers_of_the_heads_add_up_to_the_total() -> None:
@@ -257,7 +257,7 @@ def test_several_models_end_in_a_table_and_a_count() -> None:
     table = report[report.index("model  ") :]
     assert re.search(r"AGREES +google-bert/bert-large-uncased +340M +336,226,108 +-1.1 %", table)
     assert re.search(r"DIFFERS +google-bert/bert-base-multilingual-cased +110M", table)
-    assert report.endswith("\n  4 models · 2 agree · 1 differs · 1 failed\n")
+    assert report.endswith("\n  4 models · 1 agrees · 1 explained · 1 differs · 1 failed\n")
 
 
 def test_one_model_has_no_table() -> None:
