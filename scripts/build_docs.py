@@ -1,11 +1,13 @@
 """Writes the pages of docs/reference that say what the tables of the program say.
 
-    python scripts/build_docs.py            # writes them
-    python scripts/build_docs.py --check    # only says which are not what would be written
+python scripts/build_docs.py            # writes them
+python scripts/build_docs.py --check    # only says which are not what would be written
 """
 
 import argparse
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from importlib import import_module
@@ -23,6 +25,7 @@ from auditor.core.role_rules import RULES
 from auditor.core.roles import PARAMETER_ROLES, Rule
 from auditor.core.verdict import DEFAULT_POLICY, MEANING, SEVERITY, Verdict, differs
 from auditor.errors import HfauditError, InvalidInput
+from auditor.sources.recording import Recording
 from auditor.sources.snapshot import shipped_snapshots
 
 ROOT: Final = Path(__file__).parents[1]
@@ -53,8 +56,7 @@ def code(text: str) -> str:
 
 def plain(text: str) -> str:
     """Text as Markdown that shows it and means nothing else."""
-    escaped = escape(text, quote=False)
-    return "".join(f"\\{letter}" if letter in "\\*_[]" else letter for letter in escaped)
+    return escape(text.replace("\\", "\\\\").replace("*", "\\*"), quote=False)
 
 
 def words(text: str) -> str:
@@ -289,12 +291,14 @@ def hostile() -> Iterator[str]:
 
 
 def _case(case: Case) -> tuple[str, str, str, str]:
-    if case.reason is None:
-        here = "accepted"
-    else:
-        here = f"{code(case.error.kind)}: {plain(case.reason)}"
-    alike = f"no: {plain(case.differs)}" if case.differs else "yes"
-    return plain(case.name), here, alike, plain(case.source)
+    refusal = f"{code(case.error.kind)}: {words(case.reason or '')}"
+    alike = f"no: {words(case.differs)}" if case.differs else "yes"
+    return (
+        plain(case.name),
+        "accepted" if case.reason is None else refusal,
+        alike,
+        plain(case.source),
+    )
 
 
 def command_line() -> Iterator[str]:
@@ -311,28 +315,26 @@ def command_line() -> Iterator[str]:
         """)
     for name, what in COMMANDS.items():
         command: click.Command = getattr(import_module(f"auditor.cli.{name}"), name)
-        arguments = [each for each in command.params if isinstance(each, click.Argument)]
         options = [each for each in command.params if isinstance(each, click.Option)]
         yield ""
-        yield f"## hfaudit {name} [OPTIONS] {' '.join(each.make_metavar(_context(command)) for each in arguments)}"
+        yield f"## hfaudit {name}"
         yield ""
         yield words(what)
         yield ""
         yield from table(
             ("option", "what it does"),
-            ((_option(each, command), words(each.help or "")) for each in options),
+            ((_option(each, click.Context(command)), _help(each)) for each in options),
         )
 
 
-def _context(command: click.Command) -> click.Context:
-    return click.Context(command)
-
-
-def _option(option: click.Option, command: click.Command) -> str:
+def _option(option: click.Option, context: click.Context) -> str:
     names = ", ".join(map(code, option.opts))
-    if option.is_flag:
-        return names
-    return f"{names} {code(option.make_metavar(_context(command)))}"
+    return names if option.is_flag else f"{names} {code(option.make_metavar(context))}"
+
+
+def _help(option: click.Option) -> str:
+    default = f" Default: {code(str(option.default))}." if option.show_default else ""
+    return words(option.help or "") + default
 
 
 def shipped() -> Iterator[str]:
@@ -353,6 +355,7 @@ def shipped() -> Iterator[str]:
         )
         for snapshot in shipped_snapshots()
         for recording in snapshot.models
+        if isinstance(recording, Recording)
     )
     yield from table(("model", "kind", "on what it stands"), rows)
 
@@ -382,8 +385,19 @@ def registry() -> Iterator[str]:
     )
 
 
-def _text(text: str) -> list[str]:
-    return cleandoc(text).splitlines()
+def _text(text: str) -> Iterator[str]:
+    """The paragraphs and list items of `text`, filled anew: what was put in has its own length."""
+    for number, paragraph in enumerate(cleandoc(text).split("\n\n")):
+        if number:
+            yield ""
+        for item in re.split(r"\n(?=\* )", paragraph):
+            yield from textwrap.wrap(
+                " ".join(item.split()),
+                100,
+                subsequent_indent="  " if item.startswith("* ") else "",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
 PAGES: Final[dict[str, Page]] = {

@@ -1,4 +1,4 @@
-"""Installs the lowest version that pyproject.toml allows of each direct dependency, into this Python.
+"""Installs the lowest allowed version of each direct dependency into the Python that runs it.
 
     python scripts/install_lowest.py
 

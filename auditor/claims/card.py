@@ -72,8 +72,8 @@ def _in_line(line: Line, model: ModelName) -> Iterator[Statement]:
         statement = lone_row(line.text, model)
         if statement:
             yield statement
-    else:
-        yield from statements(line.text, model, keys_only=line.front_matter)
+            return
+    yield from statements(line.text, model, keys_only=line.front_matter)
 
 
 def card_findings(card: str) -> tuple[Finding, ...]:

@@ -8,6 +8,7 @@ Cells that span rows are repeated in each, so that a column keeps its place.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 MAX_SPAN: Final = 64  # rows or columns; what spans more is a layout
@@ -37,7 +38,7 @@ def html_rows(lines: Sequence[str], first: int) -> tuple[Row, ...]:
     rows: list[Row] = []
     hanging: dict[int, tuple[int, str]] = {}  # column: rows still to fill, content
     number, counted = first, 0
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in pairwise([*starts, len(text)]):
         number += text.count("\n", counted, start)
         counted = start
         cells, hanging = _filled(text[start:end], hanging)

@@ -33,7 +33,11 @@ WINDOW: Final = 90  # characters looked at on either side of a figure
 _LEAST_BARE: Final = 1_000_000  # a number without a unit is a count from seven digits on
 _LEAST_BESIDE_WORD: Final = 10_000  # or from five, right before the word "parameters"
 
-_FILLER: Final = r"(?:of|de|d'|di|der|model|unique|dense|billion|million|的|个|個|の|to|개의|개|[两三四五六]?种|等)"
+# Words between a figure and "parameters" that say nothing of what it counts.
+_FILLER: Final = (
+    r"(?:of|de|d'|di|der|to|model|unique|dense|billion|million"
+    r"|的|个|個|の|개의|개|[两三四五六]?种|等)"
+)
 _AFTER: Final = re.compile(
     rf"(?P<words>(?:[\s-]*(?:{ANY_SCOPE}|{_FILLER})){{0,4}})[\s-]*{PARAMETERS}"
     rf"(?P<tail>\s*\(?\s*(?:(?:are|is|的)\s*)?(?:in the )?{ANY_SCOPE}(?![A-Za-z]))?",

@@ -55,8 +55,8 @@ _COMPARED: Final = re.compile(
     re.IGNORECASE,
 )
 _RESET: Final = re.compile(
-    r"(?:[.!?;]\s|(?<![A-Za-z])(?:while|whereas|but|despite|ours|our model"
-    r"|this model|the model|it has|with only|using only|with just)(?![A-Za-z]))",
+    r"(?:[.!?;]\s|(?<![A-Za-z])(?:while|whereas|but|despite|ours|our model|this model|the model"
+    r"|it has|(?:with )?a total of|in total|with only|using only|with just)(?![A-Za-z]))",
     re.IGNORECASE,
 )
 _SIZE: Final = re.compile(r"[0-9.]+[bmk]")

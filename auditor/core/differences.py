@@ -78,7 +78,7 @@ def _made_up_of(elements: int, groups: Sequence[Group]) -> _Found | None:
 
 def _fitting(elements: int, groups: Sequence[Group]) -> Iterator[_Found]:
     for group in groups:
-        if group.amount.elements == elements:
+        if group.count == elements:
             yield "", (group,)
     for name, belongs in _KINDS:
         if found := _sum_of(name, elements, [group for group in groups if belongs(group)]):
@@ -89,7 +89,7 @@ def _fitting(elements: int, groups: Sequence[Group]) -> Iterator[_Found]:
 
 
 def _sum_of(name: str, elements: int, groups: Sequence[Group]) -> _Found | None:
-    whole = sum(group.amount.elements for group in groups)
+    whole = sum(group.count for group in groups)
     return (name, tuple(groups)) if whole == elements else None
 
 
@@ -106,8 +106,8 @@ def _no_parameters(elements: int, groups: Sequence[Group]) -> str:
 
 
 def _listed(groups: Sequence[Group]) -> str:
-    largest = sorted(groups, key=lambda group: -group.amount.elements)
-    parts = [f"{group.name} {group.amount.elements:,}" for group in largest[:MOST_NAMED]]
+    largest = sorted(groups, key=lambda group: -group.count)
+    parts = [f"{group.name} {group.count:,}" for group in largest[:MOST_NAMED]]
     if len(groups) > MOST_NAMED:
         parts.append(f"{len(groups) - MOST_NAMED} more")
     return " · ".join(parts)
@@ -122,7 +122,7 @@ def counted_otherwise(count: Count, total: int | None) -> str:
     sentence = f"counts {count.name}"
     difference = 0 if total is None else count.value - total
     groups = count.differs_by
-    if not difference or sum(g.amount.elements for g in groups) != abs(difference):
+    if not difference or sum(g.count for g in groups) != abs(difference):
         return sentence
     if difference < 0:
         return f"{sentence}: {-difference:,} fewer than the total ({_listed(groups)})"

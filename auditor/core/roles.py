@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import Final, NamedTuple
 
 from auditor.core.config import ModelConfig
-from auditor.core.dtypes import Dtype
+from auditor.core.dtypes import DTYPES, Dtype
 from auditor.core.tensors import Tensor
 
 
@@ -45,12 +45,21 @@ PARAMETER_ROLES: Final = frozenset(
 class Mark:
     """What the layouts and the ties say of one tensor by name; it outranks the rules.
 
+    A mark without a `role` is that of a tensor with packed weights: at least `low` and at most
+    `high` parameters, whose role is that of the name with its ending `stored` exchanged for
+    `logical`. `layout` names the packing that a tensor belongs to.
+
     Compared by identity: whoever marks many tensors alike uses one object for all.
     """
 
-    role: Role
+    role: Role | None
     name: str
     reason: str
+    layout: str = ""
+    low: int = 0
+    high: int = 0
+    stored: str = ""
+    logical: str = ""
 
 
 class Bucket(NamedTuple):
@@ -196,7 +205,17 @@ def assign(
 
 
 def _rule_for(bucket: Bucket, context: Context, rules: Sequence[Rule]) -> Rule:
-    if bucket.mark is not None:
-        mark = bucket.mark
+    mark = bucket.mark
+    if mark is None:
+        return next(rule for rule in rules if rule.matches(bucket, context))
+    if mark.role is not None:
         return Rule(name=mark.name, role=mark.role, reason=mark.reason, trainable=False)
-    return next(rule for rule in rules if rule.matches(bucket, context))
+    # NOTE: judged as the plain matrix that it stands for, not as the integers that are stored.
+    plain = Bucket(
+        bucket.pattern.removesuffix(mark.stored) + mark.logical,
+        DTYPES["BF16"],
+        (1, mark.high),
+        None,
+        bucket.mtp,
+    )
+    return next(rule for rule in rules if rule.matches(plain, context))

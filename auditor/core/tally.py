@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import Final
 
@@ -10,17 +11,21 @@ from auditor.core.roles import PARAMETER_ROLES, Assignment, Bucket, Role, Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """How many tensors, elements and bytes."""
+    """How many tensors, stored elements, bytes, and at least and at most how many parameters."""
 
     tensors: int = 0
     elements: int = 0
     stored_bytes: int = 0
+    low: int = 0
+    high: int = 0
 
     def __add__(self, other: "Amount") -> "Amount":
         return Amount(
             tensors=self.tensors + other.tensors,
             elements=self.elements + other.elements,
             stored_bytes=self.stored_bytes + other.stored_bytes,
+            low=self.low + other.low,
+            high=self.high + other.high,
         )
 
 
@@ -42,6 +47,11 @@ class Group:
     mtp: bool = False  # belongs to a multi-token-prediction module beside the model
     output: bool = False  # the matrix from hidden states to vocabulary logits
 
+    @property
+    def count(self) -> int:
+        """Its parameters, at least; of what holds none, its stored elements."""
+        return self.amount.low if self.role in PARAMETER_ROLES else self.amount.elements
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
@@ -54,6 +64,26 @@ class Count:
     name: str
     value: int
     differs_by: tuple[Group, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutCount:
+    """One packing in a checkpoint: how many tensors hold weights, how many, in how many bytes.
+
+    `stored_bytes` are those of the weights and their bookkeeping together.
+    """
+
+    name: str
+    modules: int
+    low: int
+    high: int
+    stored_bytes: int
+
+    @property
+    def bits_per_weight(self) -> Fraction | None:
+        """Bits that a weight really takes, bookkeeping included; None where that is not known."""
+        exact = self.low == self.high and self.low > 0
+        return Fraction(8 * self.stored_bytes, self.low) if exact else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +109,7 @@ class Tally:
     auxiliary: int
     active: int | None = None
     total_range: tuple[int, int] | None = None  # lowest and highest, where `total` is not known
+    layouts: tuple[LayoutCount, ...] = ()
 
     @property
     def non_embedding(self) -> int | None:
@@ -93,7 +124,10 @@ def tally(assignment: Assignment, *, complete: bool = True) -> Tally:
     The logical count is unknown where weights are packed in a way that is not understood, and where
     the checkpoint is not `complete` (a shard is missing).
     """
-    amounts = {bucket: _amount(bucket, count) for bucket, count in assignment.counts.items()}
+    amounts = {
+        bucket: _amount(bucket, count, assignment.rules[bucket].role)
+        for bucket, count in assignment.counts.items()
+    }
     by_role: dict[Role, Amount] = {}
     by_dtype: dict[str, Amount] = {}
     for bucket, amount in amounts.items():
@@ -103,20 +137,24 @@ def tally(assignment: Assignment, *, complete: bool = True) -> Tally:
         by_dtype[dtype] = by_dtype.get(dtype, Amount()) + amount
     groups = _groups(amounts, assignment.rules)
     parameters = [group for group in groups if group.role in PARAMETER_ROLES]
-    known = complete and Role.PACKED not in by_role
+    whole = sum((group.amount for group in parameters), start=Amount())
+    bounded = complete and Role.PACKED not in by_role
+    known = bounded and whole.low == whole.high
     return Tally(
         stored=sum(by_role.values(), start=Amount()),
         by_dtype=dict(sorted(by_dtype.items(), key=lambda item: -item[1].stored_bytes)),
         by_role={role: by_role[role] for role in Role if role in by_role},
         groups=groups,
         scalars=sum(amount.tensors for bucket, amount in amounts.items() if not bucket.shape),
-        total=_elements(parameters) if known else None,
-        trainable=_elements(g for g in parameters if g.trainable) if known else None,
-        frozen=_elements(g for g in parameters if not g.trainable) if known else None,
-        embedding=_elements(g for g in parameters if _is_embedding(g)) if known else None,
+        total=whole.low if known else None,
+        total_range=(whole.low, whole.high) if bounded and not known else None,
+        trainable=_count(g for g in parameters if g.trainable) if known else None,
+        frozen=_count(g for g in parameters if not g.trainable) if known else None,
+        embedding=_count(g for g in parameters if _is_embedding(g)) if known else None,
         tied_copies=by_role.get(Role.TIED_COPY, Amount()).elements,
         buffers=by_role.get(Role.BUFFER, Amount()).elements,
         auxiliary=by_role.get(Role.AUXILIARY, Amount()).elements,
+        layouts=_layouts(amounts),
     )
 
 
@@ -124,17 +162,47 @@ def _is_embedding(group: Group) -> bool:
     return group.role is Role.EMBEDDING or group.output
 
 
-def _amount(bucket: Bucket, count: int) -> Amount:
+def _amount(bucket: Bucket, count: int, role: Role) -> Amount:
     elements = prod(bucket.shape)
+    low = high = 0
+    if bucket.mark is not None and bucket.mark.role is None:
+        low, high = bucket.mark.low, bucket.mark.high
+    elif role in PARAMETER_ROLES:
+        low = high = elements
     return Amount(
         tensors=count,
         elements=count * elements,
         stored_bytes=count * bucket.dtype.bytes_for(elements),
+        low=count * low,
+        high=count * high,
     )
 
 
-def _elements(groups: Iterable[Group]) -> int:
-    return sum(group.amount.elements for group in groups)
+def _count(groups: Iterable[Group]) -> int:
+    return sum(group.count for group in groups)
+
+
+def _layouts(amounts: Mapping[Bucket, Amount]) -> tuple[LayoutCount, ...]:
+    """The packings that buckets are marked with, the largest first."""
+    weights: dict[str, Amount] = {}
+    stored: dict[str, int] = {}
+    for bucket, amount in amounts.items():
+        mark = bucket.mark
+        if mark is None or not mark.layout:
+            continue
+        stored[mark.layout] = stored.get(mark.layout, 0) + amount.stored_bytes
+        if mark.role is None:
+            weights[mark.layout] = weights.get(mark.layout, Amount()) + amount
+    return tuple(
+        LayoutCount(
+            name=name,
+            modules=amount.tensors,
+            low=amount.low,
+            high=amount.high,
+            stored_bytes=stored[name],
+        )
+        for name, amount in sorted(weights.items(), key=lambda item: -item[1].high)
+    )
 
 
 def _groups(amounts: Mapping[Bucket, Amount], rules: Mapping[Bucket, Rule]) -> tuple[Group, ...]:
@@ -147,13 +215,13 @@ def _groups(amounts: Mapping[Bucket, Amount], rules: Mapping[Bucket, Rule]) -> t
         _group(buckets, rules[buckets[0]], amounts, mtp=mtp)
         for (_, _, _, mtp), buckets in gathered.items()
     ]
-    return tuple(sorted(groups, key=lambda group: (-group.amount.elements, group.name)))
+    return tuple(sorted(groups, key=lambda group: (-group.count, group.name)))
 
 
 def _group(
     buckets: list[Bucket], rule: Rule, amounts: Mapping[Bucket, Amount], *, mtp: bool
 ) -> Group:
-    largest = max(buckets, key=lambda bucket: amounts[bucket].elements)
+    largest = max(buckets, key=lambda bucket: (amounts[bucket].high, amounts[bucket].elements))
     return Group(
         name=rule.name,
         role=rule.role,
@@ -193,7 +261,7 @@ def counts_of(tally_: Tally) -> tuple[Count, ...]:
         for key, name, leaves_out in _WITHOUT:
             left_out = tuple(group for group in parameters if leaves_out(group))
             if left_out or key in {"trainable", "non_embedding"}:
-                value = tally_.total - _elements(left_out)
+                value = tally_.total - _count(left_out)
                 counts.append(Count(key=key, name=name, value=value, differs_by=left_out))
     counts.extend(_stored_counts(tally_))
     if tally_.active is not None:

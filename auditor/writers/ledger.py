@@ -129,7 +129,7 @@ def _beside(tally: Tally) -> Iterable[Entry]:
     adds_up = (tally.total or 0) + extra == stored
     for role, name in _BESIDE:
         groups = tuple(group for group in tally.groups if group.role is role)
-        elements = sum(group.amount.elements for group in groups)
+        elements = sum(group.count for group in groups)
         if elements:
             sign = "+" if adds_up else ""
             yield Entry(sign=sign, number=f"{elements:,}", name=name, items=_group_items(groups))
@@ -141,7 +141,7 @@ def _by_name(groups: Iterable[Group]) -> dict[str, int]:
     elements: dict[str, int] = {}
     for group in groups:
         name = line(group.name, MAX_PLACE)
-        elements[name] = elements.get(name, 0) + group.amount.elements
+        elements[name] = elements.get(name, 0) + group.count
     return elements
 
 
@@ -152,7 +152,7 @@ def _frozen(tally: Tally) -> str:
 
 def _group_items(groups: Sequence[Group]) -> tuple[str, ...]:
     """`name (pattern)` for one group, `name number` for each of several, the largest first."""
-    elements = _by_name(sorted(groups, key=lambda group: -group.amount.elements))
+    elements = _by_name(sorted(groups, key=lambda group: -group.count))
     if len(elements) == 1:
         return (f"{next(iter(elements))} ({line(groups[0].pattern, MAX_PLACE)})",)
     named = [f"{name} {count:,}" for name, count in islice(elements.items(), MAX_ITEMS)]
@@ -164,7 +164,7 @@ def groups(record: AuditRecord) -> tuple[Entry, ...]:
     """Every group with the rule that settled it."""
     return tuple(
         Entry(
-            number=f"{group.amount.elements:,}",
+            number=f"{group.count:,}",
             name=f"{line(group.name, MAX_PLACE)} ({line(group.pattern, MAX_PLACE)})",
             items=(line(group.reason, MAX_TEXT),),
             tone=Tone.PLAIN if group.role in PARAMETER_ROLES else Tone.ASIDE,
