@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import hfaudit
 
+from command import hfaudit
 from hub import Hub, Repo
 
 pytestmark = pytest.mark.wheel

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from auditor.claims.html_tables import Row, html_rows
 
 MAX_CARD_CHARACTERS: Final = 1_000_000  # the largest cards carry half of it, in benchmarks
+MAX_LINES: Final = 20_000  # below the front matter; the longest cards have two thousand
+MAX_FRONT_MATTER_LINES: Final = 50_000  # results of a benchmark can be twenty thousand
 MAX_LINE_CHARACTERS: Final = 10_000  # a long paragraph; what is longer is data
 MAX_CELLS: Final = 64  # a row of more is data
 _LEAST_SEPARATORS: Final = 2
@@ -74,11 +76,12 @@ def card_blocks(card: str) -> Iterator[Line | Table]:
     """
     lines = card[:MAX_CARD_CHARACTERS].split("\n")
     ends = front_matter_end(lines)
-    for number, line in enumerate(lines[1:ends], start=2):
+    for number, line in enumerate(lines[1 : min(ends, MAX_FRONT_MATTER_LINES)], start=2):
         if line.strip() and not line[:1].isspace():
             yield Line(number, line.strip()[:MAX_LINE_CHARACTERS], front_matter=True)
     begin = ends + 1 if ends else 0
-    yield from _blocks(list(_outside_code(lines[begin:], first=begin + 1)))
+    body = lines[begin : begin + MAX_LINES]
+    yield from _blocks(list(_outside_code(body, first=begin + 1)))
 
 
 def front_matter_end(lines: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
+from auditor.core.checkpoints import MAX_SHARDS
 from auditor.core.findings import Finding, Severity, about, quoted
 from auditor.core.strict_json import NotJson, Object, parse, value_bound
 from auditor.errors import FileTooLarge, IndexMalformed, LimitExceeded
@@ -21,7 +22,6 @@ from auditor.errors import FileTooLarge, IndexMalformed, LimitExceeded
 MAX_INDEX_BYTES: Final = 250_000_000
 # Eight times the names of Kimi-K3, the largest known: they may hold commas, which are counted, too.
 MAX_INDEX_VALUES: Final = 4_000_000
-MAX_SHARDS: Final = 10_000  # huggingface.js again; each is a request
 
 _HINT: Final = "tell the owner of the repository"
 _CONFLICT: Final = re.compile(rb"^(?:<{7}|={7}|>{7})(?:[ \r].*)?$", re.MULTILINE)

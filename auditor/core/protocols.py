@@ -5,6 +5,7 @@ from typing import IO, Any, Protocol
 
 from auditor.core.claims import Claim, Published
 from auditor.core.identity import ModelRef
+from auditor.core.packing import Hints, Module, Recovered, Suffix
 from auditor.core.record import Outcome
 from auditor.core.repository import Repository, Traffic
 from auditor.core.tensors import Header, Span
@@ -55,6 +56,30 @@ class HeaderFormat(Protocol):
     def name(self) -> str: ...
 
     def read_header(self, path: str, size_bytes: int) -> Generator[Span, bytes, Header]: ...
+
+
+class Layout(Protocol):
+    """How logical weights are packed. `suffixes` are all names that its modules may store.
+
+    Those of `appended` follow a parameter's own name without a dot (`_blocks`). With `by_path`, the
+    answer depends on the module's place in the model and not on its tensors alone.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def by_path(self) -> bool: ...
+
+    @property
+    def suffixes(self) -> tuple[Suffix, ...]: ...
+
+    @property
+    def appended(self) -> tuple[Suffix, ...]: ...
+
+    def recover(self, module: Module, hints: Hints) -> Recovered | None:
+        """What the module holds; None where it is not packed in this way."""
+        ...
 
 
 class Writer(Protocol):

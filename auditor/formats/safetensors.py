@@ -68,7 +68,7 @@ def read_header(path: str, size_bytes: int) -> Generator[Span, bytes, Header]:
 
     NOTE: this makes many small tuples, over which the cyclic garbage collector walks again and
     again. It belongs to the process and is left alone here: a caller that pauses it (`gc.disable`)
-    while it reads the largest models takes a third of the time.
+    while it reads the largest models saves a third of the time.
 
     Raises HeaderTooLarge before asking for the rest; HeaderMalformed, UnknownDtype, LimitExceeded.
     """

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.core.index import MAX_INDEX_VALUES, MAX_SHARDS, ShardIndex, parse_index
+from auditor.core.checkpoints import MAX_SHARDS
+from auditor.core.index import MAX_INDEX_VALUES, ShardIndex, parse_index
 from auditor.errors import FileTooLarge, HfauditError, IndexMalformed, LimitExceeded
 
 PATH = "model.safetensors.index.json"
