@@ -1,10 +1,12 @@
 """ONE audit, on one page: a model, a source, a record."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from auditor.__about__ import __version__
 from auditor.claims import READERS
+from auditor.core.active import Active, active_of
 from auditor.core.claims import Claim, Published
 from auditor.core.comparison import compare, judge
 from auditor.core.findings import Finding, Severity
@@ -20,7 +22,6 @@ from auditor.core.ties import tied_copies
 from auditor.core.verdict import DEFAULT_POLICY, Policy
 from auditor.errors import HfauditError
 from auditor.evidence import Evidence, gather_evidence
-from auditor.layouts.marks import marks_of
 from auditor.source_choice import Sources, reference
 
 T = TypeVar("T")
@@ -80,7 +81,10 @@ def record_of(
     """The record that follows from the evidence. Pure."""
     assignment, findings = assign_roles(evidence)
     counted = tally(assignment, complete=evidence.complete)
-    counts = counts_of(counted)
+    active = active_of(evidence.checkpoint.tensors, assignment, counted, evidence.config.values)
+    if active is not None and active.low == active.high:
+        counted = replace(counted, active=active.high)
+    counts = (*counts_of(counted), *(active.counts if active else ()))
     comparisons = tuple(
         compare(claim, counts, policy, groups=counted.groups)
         for claim in _claims(repository, evidence)
@@ -96,7 +100,12 @@ def record_of(
         memory=memory_of(counted),
         components=(),
         comparisons=comparisons,
-        findings=(*evidence.findings, *findings, *_unknowns(counted, evidence)),
+        findings=(
+            *evidence.findings,
+            *findings,
+            *_unknowns(counted, evidence),
+            *_active_findings(active),
+        ),
         files=_files(evidence),
         left_out=evidence.left_out,
         proof=_proof(repository, evidence, traffic),
@@ -109,7 +118,7 @@ def assign_roles(evidence: Evidence) -> tuple[Assignment, tuple[Finding, ...]]:
     """The role of every tensor: packings first, then tied copies, then the rules by name."""
     tensors = evidence.checkpoint.tensors
     copies, findings = tied_copies(tensors, evidence.config, has_config=evidence.has_config)
-    marks = {**copies, **marks_of(tensors, evidence.config)}
+    marks = {**copies, **evidence.recovery.marks}
     return assign(tensors, evidence.config, marks, RULES), findings
 
 
@@ -142,6 +151,18 @@ def _unknowns(counted: Tally, evidence: Evidence) -> Iterable[Finding]:
             code="checkpoint-incomplete",
             severity=Severity.ERROR,
             message="weight files are missing, so the total is not known",
+        )
+
+
+def _active_findings(active: Active | None) -> Iterable[Finding]:
+    if active is not None and active.low != active.high:
+        yield Finding(
+            code="active-range",
+            severity=Severity.INFO,
+            message=(
+                f"{active.low:,} to {active.high:,} parameters are active for a token: experts"
+                " without parameters may be picked"
+            ),
         )
 
 

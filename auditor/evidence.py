@@ -4,8 +4,8 @@ What does not depend on one another is asked for at once: after the repository's
 config, the card, the index and the headers travel together.
 """
 
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from auditor.core import strict_json
@@ -13,17 +13,27 @@ from auditor.core.checkpoints import Plan, choose, resolve_left_out
 from auditor.core.config import ModelConfig, read_config
 from auditor.core.findings import Finding, Severity
 from auditor.core.index import MAX_INDEX_BYTES, ShardIndex, parse_index
+from auditor.core.packing import Hints, Recovery
 from auditor.core.protocols import OpenRepository
+from auditor.core.quantization import quantization_of
 from auditor.core.record import LeftOut
 from auditor.core.repository import RepoFile
-from auditor.core.tensors import Checkpoint, Header, Span, WeightFile, check_index, join
+from auditor.core.tensors import Checkpoint, Header, Span, Tensor, WeightFile, check_index, join
 from auditor.errors import BadAnswer, ContentError, HeaderMalformed, IndexMalformed
 from auditor.formats import FORMATS
 from auditor.formats.safetensors import header_from_json
+from auditor.layouts.recovery import recover
 
 CARD: Final = "README.md"
 CONFIG: Final = "config.json"
 MAX_CONFIG_BYTES: Final = 10_000_000  # huggingface.js reads as much; the largest known has 3 MB
+SIDE_FILES: Final = (
+    "quantize_config.json",
+    "quant_config.json",
+    "hf_quant_config.json",
+    "quanto_qmap.json",
+)
+MAX_HELPER_BYTES: Final = 4_096  # bitsandbytes' quant_state has about 100, a weight_shape 16
 MAX_CARD_BYTES: Final = 5_000_000  # the largest cards with tables of results have under 1 MB
 
 T = TypeVar("T")
@@ -40,6 +50,7 @@ class Evidence:
     documents: Mapping[str, str]
     index: ShardIndex | None
     checkpoint: Checkpoint
+    recovery: Recovery  # what the packings among its tensors hold
     complete: bool  # every shard that is named is there
     findings: tuple[Finding, ...]
     spans: tuple[tuple[str, Span], ...]
@@ -65,26 +76,35 @@ class _Gatherer:
     async def run(self) -> Evidence:
         repository = self.opened.repository
         plan = choose(repository.repo_id, repository.files)
-        config_text, card, index, early = await _together(
+        config_text, card, side_texts, index, early = await _together(
             self._document(CONFIG, MAX_CONFIG_BYTES),
             self._document(CARD, MAX_CARD_BYTES),
+            self._side_files(),
             self._index(plan),
             self._early_headers(plan),
         )
-        config, has_config = self._config(config_text)
+        values = self._parsed(CONFIG, config_text)
+        config = ModelConfig() if values is None else read_config(values)
+        side_files = {
+            path: parsed
+            for path, text in side_texts.items()
+            if (parsed := self._parsed(path, text)) is not None
+        }
         paths = self._shards(plan, index)
         present = [path for path in paths if path in self._files]
         headers = dict(early)
         headers.update(await self._headers([path for path in present if path not in headers]))
         checkpoint = self._join({path: headers[path] for path in present}, index)
+        recovery = await self._recover(checkpoint, config, side_files)
         return Evidence(
             plan=plan,
             left_out=resolve_left_out(plan, paths, repository.files),
             config=config,
-            has_config=has_config,
+            has_config=values is not None,
             documents={} if card is None else {CARD: card},
             index=index,
             checkpoint=checkpoint,
+            recovery=recovery,
             complete=len(present) == len(paths) and not self._gaps(plan, index),
             findings=tuple(self.findings),
             spans=tuple(sorted(self.spans)),
@@ -107,18 +127,25 @@ class _Gatherer:
             self._note("file-unreadable", str(error))
             return None
 
-    def _config(self, text: str | None) -> tuple[ModelConfig, bool]:
+    async def _side_files(self) -> Mapping[str, str | None]:
+        """The texts of the files that tell of a quantisation beside the config."""
+        there = [path for path in SIDE_FILES if path in self._files]
+        texts = await _together(*(self._document(path, MAX_CONFIG_BYTES) for path in there))
+        return dict(zip(there, texts, strict=True))
+
+    def _parsed(self, path: str, text: str | None) -> Mapping[str, Any] | None:
+        """The JSON object of a small file; broken, it is a finding and left aside."""
         if text is None:
-            return ModelConfig(), False
+            return None
         try:
-            value = strict_json.parse(text.encode(), hook=dict)
+            value = strict_json.parse(text.encode(errors="replace"), hook=dict)
         except ValueError as error:
-            self._note("config-broken", f"{CONFIG} cannot be read: {error}; it was left aside")
-            return ModelConfig(), False
+            self._note("config-broken", f"{path} cannot be read: {error}; it was left aside")
+            return None
         if not isinstance(value, dict):
-            self._note("config-broken", f"{CONFIG} holds no JSON object; it was left aside")
-            return ModelConfig(), False
-        return read_config(value), True
+            self._note("config-broken", f"{path} holds no JSON object; it was left aside")
+            return None
+        return value
 
     async def _index(self, plan: Plan) -> ShardIndex | None:
         """The shard index. Broken, it is a finding where names alone tell the shards."""
@@ -178,18 +205,22 @@ class _Gatherer:
         try:
             span = next(reader)
             while True:
-                data = await self.opened.read_span(path, span)
-                if len(data) != span.length:
-                    raise BadAnswer(
-                        path,
-                        f"{len(data):,} bytes came for a span of {span.length:,}",
-                        hint="try again; if it stays so, the server is at fault",
-                    )
-                self.spans.append((path, span))
-                span = reader.send(data)
+                span = reader.send(await self._span(path, span))
         except StopIteration as done:
             header: Header = done.value
             return header
+
+    async def _span(self, path: str, span: Span) -> bytes:
+        """Exactly the bytes of `span`, noted for the proof."""
+        data = await self.opened.read_span(path, span)
+        if len(data) != span.length:
+            raise BadAnswer(
+                path,
+                f"{len(data):,} bytes came for a span of {span.length:,}",
+                hint="try again; if it stays so, the server is at fault",
+            )
+        self.spans.append((path, span))
+        return data
 
     def _size(self, path: str) -> int:
         file = self._files.get(path)
@@ -241,6 +272,44 @@ class _Gatherer:
             self.findings.extend(index.findings)
             self.findings.extend(check_index(index.weight_map, index.metadata, checkpoint))
         return checkpoint
+
+    # -- packed weights
+
+    async def _recover(
+        self,
+        checkpoint: Checkpoint,
+        config: ModelConfig,
+        side_files: Mapping[str, Mapping[str, Any]],
+    ) -> Recovery:
+        """What the packings hold; a few small tensors are read where they settle what is open."""
+        hints = Hints(
+            quantization=quantization_of(config.values, side_files),
+            config=config.values,
+            metadata={k: v for file in checkpoint.files for k, v in file.header.metadata.items()},
+        )
+        recovery = recover(checkpoint.tensors, hints)
+        if not recovery.wanted:
+            return recovery
+        contents = await self._contents(checkpoint, recovery.wanted)
+        return recover(checkpoint.tensors, replace(hints, contents=contents))
+
+    async def _contents(self, checkpoint: Checkpoint, names: Sequence[str]) -> Mapping[str, bytes]:
+        """The bytes of small tensors by name, each by a range of its own."""
+        places = {
+            tensor.name: (file, tensor)
+            for file in checkpoint.files
+            for tensor in file.header.tensors
+            if tensor.name in set(names) and 0 < tensor.stored_bytes <= MAX_HELPER_BYTES
+        }
+        contents = await _together(
+            *(self._tensor_bytes(file, tensor) for file, tensor in places.values())
+        )
+        return dict(zip(places, contents, strict=True))
+
+    async def _tensor_bytes(self, file: WeightFile, tensor: Tensor) -> bytes:
+        begin = file.header.data_begin
+        span = Span(begin + tensor.begin, begin + tensor.end)
+        return await self._span(file.path, span)
 
     def _note(self, code: str, message: str, severity: Severity = Severity.WARNING) -> None:
         self.findings.append(Finding(code=code, severity=severity, message=message))

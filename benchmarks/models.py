@@ -1,8 +1,8 @@
 """Three models made of names, dtypes and shapes, as their configs say; no weights.
 
-    bert-large-like     1 file      397 tensors   336,226,108 elements
-    70B-like            30 shards   723 tensors   70,553,706,496 parameters
-    DeepSeek-V3-like    163 shards  91,991 tensors, F8 weights with their scales
+    bert-large-like     1 file         398 tensors      336,226,108 elements
+    70B-like            30 shards      723 tensors   70,553,706,496
+    DeepSeek-V3-like    163 shards  91,991 tensors  684,531,386,000, FP8 with scales
 """
 
 import json
@@ -24,12 +24,12 @@ Row = tuple[str, tuple[str, Sequence[int]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model with what is known of it: `parameters` are to be found, `stored` is the Hub's sum."""
+    """A model and the `elements` that its files hold, the Hub's number for the real one."""
 
     repo: Repo
     shards: int
     tensors: int
-    parameters: int
+    elements: int
 
     @property
     def name(self) -> str:
@@ -41,7 +41,7 @@ def bert_large() -> Model:
         "bench/bert-large-like",
         dict(_bert(layers=24, hidden=1_024, inner=4_096)),
         shards=1,
-        parameters=336_226_108,  # safetensors issue 44
+        elements=336_226_108,  # safetensors issue 44
         config={
             "architectures": ["BertForPreTraining"],
             "model_type": "bert",
@@ -60,7 +60,7 @@ def llama_70b() -> Model:
         "bench/70B-like",
         dict(_llama(layers=80, hidden=8_192, inner=28_672, kv=1_024, vocabulary=128_256)),
         shards=30,
-        parameters=70_553_706_496,  # the Hub's number for Llama 3.1 70B
+        elements=70_553_706_496,
         config={
             "architectures": ["LlamaForCausalLM"],
             "model_type": "llama",
@@ -83,7 +83,7 @@ def deepseek_v3() -> Model:
         "bench/DeepSeek-V3-like",
         dict(_deepseek()),
         shards=163,
-        parameters=684_489_845_504,  # of the Hub's 684,531,386,000, less 41,540,496 scales
+        elements=684_531_386_000,
         config={
             "architectures": ["DeepseekV3ForCausalLM"],
             "model_type": "deepseek_v3",
@@ -117,7 +117,6 @@ def fleet(models: int) -> list[Repo]:
             f"fleet/model-{number:03d}",
             dict(_bert(layers=2 + number % 3, hidden=64 + 64 * (number % 4), inner=256)),
             shards=1,
-            parameters=0,
             config={"architectures": ["BertForPreTraining"], "model_type": "bert"},
             card="A small BERT.",
         ).repo
@@ -130,7 +129,7 @@ def _model(  # noqa: PLR0913 - what a model differs by
     tensors: Tensors,
     *,
     shards: int,
-    parameters: int,
+    elements: int = 0,
     config: Mapping[str, object],
     card: str,
 ) -> Model:
@@ -139,9 +138,7 @@ def _model(  # noqa: PLR0913 - what a model differs by
         "README.md": f"---\nlicense: mit\n---\n# {name}\n\n{card}\n".encode(),
         **(_one_file(tensors) if shards == 1 else _sharded(tensors, shards)),
     }
-    return Model(
-        repo=Repo(name, files), shards=shards, tensors=len(tensors), parameters=parameters
-    )
+    return Model(repo=Repo(name, files), shards=shards, tensors=len(tensors), elements=elements)
 
 
 def _one_file(tensors: Tensors) -> dict[str, Content]:

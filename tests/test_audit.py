@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -157,19 +158,31 @@ def test_a_numbered_shard_that_is_missing_leaves_the_total_unknown() -> None:
     assert "shard-missing" in codes(record)
 
 
-def test_packed_integers_are_never_taken_for_parameters() -> None:
+def test_integers_in_a_packing_that_nobody_knows_are_never_taken_for_parameters() -> None:
     packed: Tensors = {
-        "q_proj.qweight": ("I32", [512, 4096]),
-        "q_proj.qzeros": ("I32", [32, 512]),
-        "q_proj.scales": ("F16", [32, 4096]),
+        "q_proj.weight": ("I32", [512, 4096]),
         "norm.weight": ("F16", [4096]),
     }
-    record = audited(repository({"model.safetensors": packed}))
+    config = {"quantization_config": {"quant_method": "dv_ssq_hadamard_int8_int4_rco"}}
+    record = audited(repository({"model.safetensors": packed}, config=config))
     assert record.tally.total is None
     assert record.verdict is Verdict.UNVERIFIABLE
-    assert "packed-weights" in codes(record)
-    assert record.tally.auxiliary == 32 * 512 + 32 * 4096
+    (finding,) = [each for each in record.findings if each.code == "packed-weights"]
+    assert "dv_ssq_hadamard_int8_int4_rco" in finding.message
     assert record.memory.keys() == {"stored"}
+
+
+def test_two_weights_lie_in_a_byte_of_mxfp4() -> None:
+    experts: Tensors = {
+        "mlp.experts.gate_up_proj_blocks": ("U8", [4, 64, 2, 16]),
+        "mlp.experts.gate_up_proj_scales": ("U8", [4, 64, 2]),
+        "mlp.experts.gate_up_proj_bias": ("BF16", [4, 64]),
+    }
+    record = audited(repository({"model.safetensors": experts}))
+    assert record.tally.total == 4 * 64 * 2 * 32 + 4 * 64
+    assert record.tally.auxiliary == 4 * 64 * 2
+    (layout,) = record.tally.layouts
+    assert layout.bits_per_weight == Fraction(8 * 17, 32)  # 16 bytes and a scale for 32 weights
 
 
 def test_an_unknown_dtype_is_an_outcome_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final, assert_never
 
@@ -17,11 +18,12 @@ from auditor.claims.markdown import (
 from auditor.claims.prose import Statement, statements
 from auditor.claims.subjects import ModelName, model_name
 from auditor.claims.tables import lone_row, table_statements
-from auditor.core.claims import Claim, ClaimSource, Published
+from auditor.core.claims import Claim, ClaimSource, Published, Scope
 from auditor.core.findings import Finding, Severity
 
 name: Final = "card"
 CARD: Final = "README.md"
+ADAPTER_CONFIG: Final = "adapter_config.json"  # PEFT's
 MAX_CLAIMS: Final = 100  # a card that states more is a catalogue
 MAX_STATEMENTS: Final = 2_000  # the same figure over and over
 
@@ -35,13 +37,22 @@ def read(published: Published) -> tuple[Claim, ...]:
     """The figures that the card states, each once, where it is first stated."""
     card = published.documents.get(CARD, "")
     model = model_name(published.repository.repo_id)
+    adapter = published.repository.file(ADAPTER_CONFIG) is not None
     claims: dict[tuple[object, ...], Claim] = {}
-    for number, statement in islice(_stated(card, model), MAX_STATEMENTS):
+    for number, stated in islice(_stated(card, model), MAX_STATEMENTS):
+        statement = _of_adapted(stated) if adapter else stated
         key = (statement.quantity.value, statement.quantity.unit, statement.scope, statement.detail)
         claims.setdefault(key, _claim(number, statement))
         if len(claims) == MAX_CLAIMS:
             break
     return tuple(claims.values())
+
+
+def _of_adapted(statement: Statement) -> Statement:
+    """What a card of an adapter calls the total is that of the model which it adapts."""
+    if statement.scope is not Scope.TOTAL:
+        return statement
+    return replace(statement, scope=Scope.OTHER_MODEL, detail="the adapted model")
 
 
 def _claim(number: int, statement: Statement) -> Claim:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from auditor.claims.beside import COMPONENT_AFTER, WINDOW, is_adapter
 from auditor.claims.figures import Figure
-from auditor.claims.links import COMPONENT_AFTER, WINDOW, Member, linked_groups
+from auditor.claims.links import Member, linked_groups
 from auditor.claims.subjects import ModelName, Subject, subject_of
 from auditor.claims.vocabulary import COMPONENTS, PARAMETERS, may_count
 from auditor.core.claims import Quantity, Scope
@@ -22,7 +23,6 @@ _BOUND: Final = re.compile(
     r"[\s-]*$",
     re.IGNORECASE,
 )
-_ADAPTER: Final = re.compile(r"lora|adapter", re.IGNORECASE)
 # "Running a 70B parameter model needs ...": said of models at large.
 _ANY: Final = re.compile(
     r"(?<![A-Za-z])(?:run|running|fits?|fitting|loads?|loading|serve|serving|host|hosting|deploy"
@@ -63,27 +63,27 @@ def statements(line: str, model: ModelName, *, keys_only: bool = False) -> Itera
 
 
 def _of_group(line: str, group: Sequence[Member], model: ModelName) -> Iterator[Statement]:
-    unsaid = [member for member in group if not member.link.said]
-    family = len(unsaid) > 1 and len({m.figure.quantity.value for m in unsaid}) > 1
+    unsaid = {member.figure.quantity.value for member in group if not member.link.said}
     before = line[max(0, group[0].figure.begin - WINDOW) : group[0].figure.begin]
-    ranged = family and _RANGE_BEFORE.search(before) is not None
+    from_to = _RANGE_BEFORE.search(before) is not None
     for member in group:
         if member.link.scope is None:
             continue
-        in_family = family and not member.link.said
-        if in_family:
-            own = member.figure.quantity.value == model.total and not (ranged or member.in_range)
-            subject = Subject(own=own)
+        if len(unsaid) > 1 and not member.link.said:  # the sizes of a family
+            own = member.figure.quantity.value == model.total
+            subject = Subject(own=own and not (from_to or member.in_range))
+        elif _is_bound(line, member.figure):
+            continue
         else:
-            bound = line[max(0, member.figure.begin - WINDOW) : member.figure.begin]
-            if (
-                _BOUND.search(bound)
-                or _ANY.search(bound)
-                or line[member.figure.end : member.figure.end + 1] == "+"
-            ):
-                continue
             subject = _subject(line, member, model)
         yield _statement(line, member, subject)
+
+
+def _is_bound(line: str, figure: Figure) -> bool:
+    """Whether it says how many at most or at least, or speaks of any model of that size."""
+    before = line[max(0, figure.begin - WINDOW) : figure.begin]
+    plus = line[figure.end : figure.end + 1] == "+"
+    return plus or _BOUND.search(before) is not None or _ANY.search(before) is not None
 
 
 def _subject(line: str, member: Member, model: ModelName) -> Subject:
@@ -110,7 +110,7 @@ def _statement(line: str, member: Member, subject: Subject) -> Statement:
     elif scope is Scope.TOTAL:
         component = _component(line, figure)
         if component:
-            scope = Scope.ADAPTER if _ADAPTER.match(component) else Scope.COMPONENT
+            scope = Scope.ADAPTER if is_adapter(component) else Scope.COMPONENT
             detail = component
     begin, end = min(link.begin, figure.begin), max(link.end, figure.end)
     text = line[begin:end].strip(" ,;(-|")

@@ -64,6 +64,11 @@ class Quantity:
         )
 
     @property
+    def digits(self) -> int:
+        """How many digits it is written with: 3 for `340M` and for `7.24B`."""
+        return len(str(self.value // self.unit))
+
+    @property
     def padded_digits(self) -> int:
         """How many digits it has if the zeros at its end are padding: 2 for `340M`."""
         return len(str(self.value // self.padded_unit))

@@ -46,7 +46,11 @@ class Strength(StrEnum):
 COUNTS_OF_SCOPE: Final = {
     Scope.TOTAL: ("total",),
     Scope.TRAINABLE: ("trainable",),
-    Scope.ACTIVE: ("active", "active_without_input_embedding"),
+    Scope.ACTIVE: (
+        "active",
+        "active_without_input_embedding",
+        "active_without_embeddings",
+    ),
     Scope.NON_EMBEDDING: ("non_embedding",),
     Scope.ADAPTER: ("adapter",),
 }
@@ -195,12 +199,14 @@ def _agreeing(verdict: Verdict, figure: Quantity, count: int) -> str:
     if verdict is Verdict.EXACT:
         return "equal to the last parameter"
     if verdict is Verdict.ROUNDS:
-        return f"{count:,} rounds to it"
+        return f"{count:,} to {_digits(figure.digits)}"
     if verdict is Verdict.TRUNCATED:
         return f"{count:,} with the last digits cut off, not rounded"
-    digits = figure.padded_digits
-    words = _DIGIT_WORDS[digits] if digits < len(_DIGIT_WORDS) else f"{digits} digits"
-    return f"{count:,} is {figure.written} only to {words}"
+    return f"{count:,} is {figure.written} only to {_digits(figure.padded_digits)}"
+
+
+def _digits(number: int) -> str:
+    return _DIGIT_WORDS[number] if number < len(_DIGIT_WORDS) else f"{number} digits"
 
 
 def _others(meant: Sequence[Count], counts: Sequence[Count]) -> Iterator[Count]:

@@ -71,6 +71,7 @@ class ModelConfig:
     vocab_size: int | None = None
     quantization: Mapping[str, Any] | None = None
     remote_code: bool = False
+    values: Mapping[str, Any] = field(default_factory=dict)  # as it stands, unchecked
 
     @property
     def model_types(self) -> frozenset[str]:
@@ -105,6 +106,7 @@ def read_config(value: Mapping[str, Any]) -> ModelConfig:
         vocab_size=_first_count(inner, value, keys=("vocab_size",)),
         quantization=_quantization(value) or _quantization(inner),
         remote_code="auto_map" in value,
+        values=value,
     )
 
 

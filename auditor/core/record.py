@@ -9,8 +9,8 @@ from typing import Any, Final, assert_never
 from auditor.core.comparison import Comparison
 from auditor.core.findings import Finding
 from auditor.core.repository import HubFacts, Origin
-from auditor.core.sizes import gibibytes, gigabytes, percent
-from auditor.core.tally import Amount, Count, Group, Tally
+from auditor.core.sizes import decimal_text, gibibytes, gigabytes, percent
+from auditor.core.tally import Amount, Count, Group, LayoutCount, Tally
 from auditor.core.tensors import Span
 from auditor.core.verdict import Verdict
 
@@ -184,6 +184,7 @@ def _body(record: AuditRecord) -> dict[str, Any]:
         },
         "roles": {role.value: _amount(amount) for role, amount in sorted(tally.by_role.items())},
         "groups": [_group(group) for group in tally.groups],
+        "layouts": [_layout(layout) for layout in tally.layouts],
         "counts": [_count(count) for count in record.counts],
         "components": _plain(record.components),
         "claims": [_comparison(comparison) for comparison in record.comparisons],
@@ -204,6 +205,7 @@ def _empty_body(failure: AuditFailure) -> dict[str, Any]:
         "memory": {},
         "roles": {},
         "groups": [],
+        "layouts": [],
         "counts": [],
         "components": [],
         "claims": [],
@@ -213,6 +215,19 @@ def _empty_body(failure: AuditFailure) -> dict[str, Any]:
         "architecture": None,
         "hub": None,
         "proof": {each.name: None for each in fields(Proof)},
+    }
+
+
+def _layout(layout: LayoutCount) -> dict[str, Any]:
+    """Bits per weight are real ones, with the bookkeeping; a text, so that no digit is lost."""
+    bits = layout.bits_per_weight
+    return {
+        "name": layout.name,
+        "modules": layout.modules,
+        "parameters": layout.low if layout.low == layout.high else None,
+        "range": None if layout.low == layout.high else [layout.low, layout.high],
+        "stored_bytes": layout.stored_bytes,
+        "bits_per_weight": None if bits is None else decimal_text(bits, 4),
     }
 
 
@@ -248,6 +263,7 @@ def _amount(amount: Amount) -> dict[str, int]:
 
 
 def _group(group: Group) -> dict[str, Any]:
+    amount = group.amount
     return {
         "name": group.name,
         "role": group.role.value,
@@ -256,7 +272,8 @@ def _group(group: Group) -> dict[str, Any]:
         "mtp": group.mtp,
         "pattern": group.pattern,
         "reason": group.reason,
-        **_amount(group.amount),
+        "parameters": amount.low if amount.low == amount.high else None,
+        **_amount(amount),
     }
 
 

@@ -1,6 +1,7 @@
 """Sizes and shares in words, made with integers: 1,344,904,432 bytes are 1.34 GB or 1.25 GiB."""
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 GIGABYTE: Final = 1000**3
@@ -22,6 +23,11 @@ def _rounded(numerator: int, denominator: int, decimals: int) -> int:
 def _text(steps: int, decimals: int) -> str:
     digits = str(steps).rjust(decimals + 1, "0")
     return f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
+
+
+def decimal_text(number: Fraction, decimals: int) -> str:
+    """`number`, not negative, rounded to `decimals` digits after the point: `4.1640`."""
+    return _text(_rounded(number.numerator, number.denominator, decimals), decimals)
 
 
 def _in_unit(size_bytes: int, unit: int) -> str:

@@ -107,7 +107,7 @@ class Tally:
     tied_copies: int
     buffers: int
     auxiliary: int
-    active: int | None = None
+    active: int | None = None  # of a mixture of experts, everything that one token passes through
     total_range: tuple[int, int] | None = None  # lowest and highest, where `total` is not known
     layouts: tuple[LayoutCount, ...] = ()
 
@@ -264,8 +264,6 @@ def counts_of(tally_: Tally) -> tuple[Count, ...]:
                 value = tally_.total - _count(left_out)
                 counts.append(Count(key=key, name=name, value=value, differs_by=left_out))
     counts.extend(_stored_counts(tally_))
-    if tally_.active is not None:
-        counts.append(Count(key="active", name="active parameters", value=tally_.active))
     return tuple(counts)
 
 

@@ -55,6 +55,11 @@ class Header:
     metadata: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def data_begin(self) -> int:
+        """The byte where the data section begins: the tensors fill it to the end of the file."""
+        return self.size_bytes - max((tensor.end for tensor in self.tensors), default=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightFile:

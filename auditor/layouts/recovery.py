@@ -169,13 +169,11 @@ _STRAY: Final = Mark(
 
 
 def _leftovers(module: Module, hints: Hints) -> Iterator[tuple[str, Mark]]:
-    """Marks for an integer weight that nobody can unpack, and for scales of no weight."""
-    weight = module.tensors.get(WEIGHT)
-    if weight is not None and weight.dtype.kind is Kind.INTEGER and len(weight.shape) > 1:
-        yield module.prefix + WEIGHT, _unknown(hints.method)
+    """Marks for integers that nobody can unpack, and for scales of no weight."""
     for suffix, tensor in module.tensors.items():
-        is_scale = suffix in _SCALES and (hints.quantization or tensor.dtype.kind is Kind.SCALE)
-        if is_scale and len(module.tensors) <= len(_SCALES):
+        if tensor.dtype.kind is Kind.INTEGER and len(tensor.shape) > 1:
+            yield module.prefix + suffix, _unknown(hints.method)
+        elif suffix in _SCALES and (hints.quantization or tensor.dtype.kind is Kind.SCALE):
             yield module.prefix + suffix, _STRAY
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from auditor.core.findings import Finding, Severity
 from auditor.core.record import AuditRecord, LeftOut, Proof
 from auditor.core.repository import Origin
-from auditor.core.sizes import binary_size, decimal_size, percent
+from auditor.core.sizes import binary_size, decimal_size, decimal_text, percent
+from auditor.core.tally import LayoutCount
 from auditor.writers.escape import line
 from auditor.writers.words import MAX_NAME, MAX_PLACE, MAX_TEXT, Tone
 
@@ -50,6 +51,33 @@ def memory(record: AuditRecord) -> tuple[str, ...]:
     written = " + ".join(line(name, MAX_PLACE) for name in dtypes)
     apart = f"{_both_units(stored)} stored as {written}"
     return (apart, *(f"loaded as {text}" if not i else text for i, (text, _) in enumerate(loaded)))
+
+
+def packing(record: AuditRecord) -> tuple[str, ...]:
+    """How the weights are packed, and what a count of stored elements would have shown."""
+    tally = record.tally
+    if not tally.layouts:
+        return ()
+    sentences = [_layout(layout) for layout in tally.layouts]
+    packed = sum(layout.high for layout in tally.layouts)
+    if tally.total is not None and packed < tally.total:
+        sentences.append(f"{tally.total - packed:,} parameters are not quantised")
+    if tally.total is not None and tally.stored.elements != tally.total:
+        sentences.append(
+            f"a count of stored elements would show {tally.stored.elements:,}"
+            f" instead of {tally.total:,}"
+        )
+    return tuple(sentences)
+
+
+def _layout(layout: LayoutCount) -> str:
+    """`GPTQ: 6,979,321,856 parameters in 224 modules · 3.63 GB · 4.16 bits each`."""
+    held = f"{layout.low:,}" if layout.low == layout.high else f"{layout.low:,} to {layout.high:,}"
+    bits = layout.bits_per_weight
+    each = "" if bits is None else f" · {decimal_text(bits, 2)} bits each, scales included"
+    modules = f"{layout.modules:,} module{'' if layout.modules == 1 else 's'}"
+    size = decimal_size(layout.stored_bytes)
+    return f"{line(layout.name, MAX_NAME)}: {held} parameters in {modules} · {size}{each}"
 
 
 def _both_units(size_bytes: int) -> str:

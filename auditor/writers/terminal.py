@@ -101,6 +101,7 @@ class _Report:
         if self.everything:
             yield "counts", self._entries(ledger.counts(record))
             yield "groups", self._entries(ledger.groups(record))
+        yield "packed", self._sentences(footing.packing(record))
         yield "memory", [("", self.page.items(footing.memory(record)))]
         yield "left out", self._sentences(footing.left_out(record))
         yield "findings", self._findings(record)

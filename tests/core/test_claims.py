@@ -9,7 +9,7 @@ BILLION = 10**9
 def test_the_last_digit_of_340m_is_worth_a_million_and_its_zero_may_be_padding() -> None:
     figure = quantity("340", MILLION, written="340M")
     assert (figure.value, figure.unit, figure.padded_unit) == (340 * MILLION, MILLION, 10 * MILLION)
-    assert figure.padded_digits == 2
+    assert (figure.digits, figure.padded_digits) == (3, 2)
 
 
 def test_the_last_digit_of_7_24b_is_worth_ten_million() -> None:

@@ -26,7 +26,7 @@ from auditor.core.comparison import (
 from auditor.core.differences import explain_difference, signed_percent
 from auditor.core.roles import Role
 from auditor.core.tally import Amount, Count, Group
-from auditor.core.verdict import Policy, Verdict
+from auditor.core.verdict import SEVERITY, Policy, Verdict
 
 MILLION = 10**6
 BILLION = 10**9
@@ -66,7 +66,9 @@ def group(
         name=name,
         role=role,
         trainable=True,
-        amount=Amount(tensors=1, elements=elements, stored_bytes=4 * elements),
+        amount=Amount(
+            tensors=1, elements=elements, stored_bytes=4 * elements, low=elements, high=elements
+        ),
         pattern=pattern,
         reason="a reason",
         head=head,
@@ -173,7 +175,7 @@ def test_a_figure_cut_off_instead_of_rounded_agrees_within_five_percent(
     unit = 10 ** max(len(str(value)) - digits, 0)
     cut = quantity(str(value // unit), unit)
     assume(20 * (value - cut.value) <= cut.value)
-    assert agreement(cut, value) in {Verdict.EXACT, Verdict.ROUNDS, Verdict.TRUNCATED}
+    assert agreement(cut, value) in SEVERITY[: SEVERITY.index(Verdict.OTHER_SCOPE)]
 
 
 @given(st.integers(1, 10**13), st.integers(1, 13), st.data())
@@ -208,6 +210,13 @@ def test_an_exact_figure_is_equal_to_the_last_parameter() -> None:
     compared = compare(claim(exact_quantity(110_106_428)), BERT_BASE)
     assert compared.verdict is Verdict.EXACT
     assert compared.explanation == "equal to the last parameter"
+
+
+def test_a_rounded_figure_says_at_how_many_digits() -> None:
+    compared = compare(claim(quantity("110", MILLION)), BERT_BASE)
+    assert compared.explanation == "110,106,428 to three digits"
+    compared = compare(claim(quantity("110.106", MILLION)), BERT_BASE)
+    assert compared.explanation == "110,106,428 to 6 digits"
 
 
 def test_a_padded_figure_says_to_how_many_digits_it_holds() -> None:
@@ -321,7 +330,7 @@ def test_active_parameters_may_be_meant_without_the_input_embedding_and_it_says_
     compared = compare(claim(quantity("3.6", BILLION), Scope.ACTIVE), counts)
     assert compared.verdict is Verdict.ROUNDS
     assert compared.explanation == (
-        "active parameters without the input embedding: 3,608,307,264 rounds to it"
+        "active parameters without the input embedding: 3,608,307,264 to two digits"
     )
 
 

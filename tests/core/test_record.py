@@ -29,7 +29,7 @@ SCHEMA = json.loads(
 )
 
 OUTCOME = """model requested revision commit status verdict documented parameters stored memory
-    roles groups counts components claims findings files left_out architecture hub proof
+    roles groups layouts counts components claims findings files left_out architecture hub proof
     error""".split()
 PARAMETERS = """total trainable frozen active embedding non_embedding tied_copies buffers auxiliary
     range""".split()

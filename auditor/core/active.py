@@ -1,0 +1,169 @@
+"""Active parameters of a mixture of experts: what one token passes through.
+
+    active = all - routed + routed x k / E
+
+where a router picks k of E experts in a layer. There is no single convention for the rest, so
+each is counted: with everything (Mixtral's 12.9B), without the input embedding, of which a token
+reads one row (gpt-oss's 3.6B), and without the output matrix as well (MiniMax-01's 45.9B). Modules
+for multi-token prediction stand beside the model and are left out of all three.
+
+Expert numbers are read from the tensors first: pruned models have fewer than their config says.
+Names of config keys: the configuration classes of transformers 5.23.0.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Final
+
+from auditor.core.roles import Assignment, Role
+from auditor.core.tally import Count, Group, Tally
+from auditor.core.tensors import Tensor
+
+_EXPERTS: Final = (
+    "num_local_experts",
+    "n_routed_experts",
+    "num_experts",
+    "moe_num_experts",
+    "num_routed_experts",
+)
+_PICKED: Final = (
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "num_selected_experts",
+    "experts_per_token",
+    "moe_topk",
+    "moe_top_k",
+    "moe_k",
+    "top_k_experts",
+)
+_IDENTITY: Final = ("zero_expert_num",)  # experts that pass a token through, without parameters
+_NESTED: Final = ("text_config", "llm_config", "language_config", "thinker_config", "ffn_config")
+_PICKED_BY_TYPE: Final = {"switch_transformers": 1, "nllb-moe": 2}  # written in their code
+_PLACES: Final = (".experts.", ".switch_mlp.", "_exps.")
+_FUSED_RANK: Final = 3  # [experts, rows, columns]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Active:
+    """Active parameters. `low` and `high` differ where experts without parameters may be picked."""
+
+    experts: tuple[int, int]  # the fewest and the most of a layer
+    picked: int
+    routed: int
+    low: int
+    high: int
+    input_embedding: int
+    output: int
+
+    @property
+    def counts(self) -> tuple[Count, ...]:
+        """Each convention as a count of its own; none where the number is a range."""
+        if self.low != self.high:
+            return ()
+        without_input = self.high - self.input_embedding
+        rows = (
+            ("active", "active parameters", self.high),
+            (
+                "active_without_input_embedding",
+                "active parameters without the input embedding",
+                without_input,
+            ),
+            (
+                "active_without_embeddings",
+                "active parameters without input embedding and output matrix",
+                without_input - self.output,
+            ),
+        )
+        return tuple(Count(key=key, name=name, value=value) for key, name, value in rows)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Layer:
+    """The routed experts of one layer."""
+
+    numbers: set[str] = field(default_factory=set)
+    fused: int = 0
+    parameters: int = 0
+
+    def experts(self, said: int | None) -> int | None:
+        return len(self.numbers) or self.fused or said
+
+
+def active_of(
+    tensors: Sequence[Tensor], assignment: Assignment, tally: Tally, config: Mapping[str, Any]
+) -> Active | None:
+    """The active parameters; None for a model without routed experts or with an unknown count."""
+    if tally.total is None or Role.EXPERT not in {group.role for group in tally.groups}:
+        return None
+    picked = _number(config, _PICKED) or _PICKED_BY_TYPE.get(str(config.get("model_type")))
+    layers = _layers(tensors, assignment)
+    said = _number(config, _EXPERTS)
+    experts = [layer.experts(said) for layer in layers]
+    known = [number for number in experts if number]
+    if not picked or not layers or len(known) < len(layers) or picked > min(known):
+        return None
+    routed = sum(layer.parameters for layer in layers)
+    passed = sum(
+        Fraction(layer.parameters * picked, number)
+        for layer, number in zip(layers, known, strict=True)
+    )
+    main = tally.total - _count(tally, lambda group: group.mtp)
+    spared = min(_number(config, _IDENTITY) or 0, picked)
+    return Active(
+        experts=(min(known), max(known)),
+        picked=picked,
+        routed=routed,
+        low=main - routed + int(passed * (picked - spared) / picked),
+        high=main - routed + int(passed),
+        input_embedding=_count(tally, lambda g: g.role is Role.EMBEDDING and not g.mtp),
+        output=_count(tally, lambda g: g.output and not g.mtp),
+    )
+
+
+def _layers(tensors: Sequence[Tensor], assignment: Assignment) -> list[_Layer]:
+    """The layers with routed experts outside of multi-token-prediction modules."""
+    layers: dict[str, _Layer] = {}
+    beside = assignment.mtp_prefixes
+    for tensor in tensors:
+        place = next((place for place in _PLACES if place in tensor.name), None)
+        if place is None or (beside and tensor.name.startswith(beside)):
+            continue
+        mark = assignment.marks.get(tensor.name)
+        if mark is not None and mark.role is not None:
+            continue
+        prefix, _, rest = tensor.name.partition(place)
+        layer = layers.setdefault(_layer_of(prefix, place), _Layer())
+        number = rest.partition(".")[0].removeprefix("expert_")
+        if number.isdigit():
+            layer.numbers.add(number)
+        elif len(tensor.shape) >= _FUSED_RANK:
+            layer.fused = max(layer.fused, tensor.shape[0])
+        layer.parameters += tensor.elements if mark is None else mark.low
+    return list(layers.values())
+
+
+def _layer_of(prefix: str, place: str) -> str:
+    """GGUF names each projection before `_exps`: `blk.3.ffn_gate_exps` is of layer `blk.3`."""
+    return prefix.rpartition(".")[0] if place.startswith("_") else prefix
+
+
+def _count(tally: Tally, belongs: Callable[[Group], bool]) -> int:
+    return sum(group.count for group in tally.groups if group.amount.high and belongs(group))
+
+
+def _number(config: Mapping[str, Any], keys: Sequence[str]) -> int | None:
+    """The first of `keys` that is a whole positive number, in the config or one inside it.
+
+    A list has a number for each layer (Hunyuan); they are taken where all are the same.
+    """
+    for values in (config, *(config.get(key) for key in _NESTED)):
+        if not isinstance(values, Mapping):
+            continue
+        for key in keys:
+            value = values.get(key)
+            if isinstance(value, list) and value and all(each == value[0] for each in value):
+                value = value[0]
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+    return None
