@@ -67,14 +67,18 @@ HFAUDIT: Final = Client(
     command=lambda _, model: (str(BIN / "hfaudit"), model, "-f", "json"),
     elements=_of_hfaudit,
 )
-HF_MEM: Final = Client(
-    name="hf-mem",
-    command=lambda endpoint, model: (
-        *(sys.executable, str(_HERE / "hf_mem_here.py"), endpoint),
-        *("--model-id", model, "--json-output", "--details"),
-    ),
-    elements=_of_hf_mem,
-)
+def hf_mem(python: str) -> Client:
+    """hf-mem as it is installed for `python`."""
+    return Client(
+        name="hf-mem",
+        command=lambda endpoint, model: (
+            *(python, str(_HERE / "hf_mem_here.py"), endpoint),
+            *("--model-id", model, "--json-output", "--details"),
+        ),
+        elements=_of_hf_mem,
+    )
+
+
 METADATA: Final = Client(
     name="get_safetensors_metadata",
     command=lambda _, model: (sys.executable, "-c", _METADATA, model),

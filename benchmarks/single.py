@@ -1,6 +1,6 @@
 """One model, whole process: hfaudit beside hf-mem and huggingface_hub, against a local Hub.
 
-    PYTHONPATH=tests python -m benchmarks.single [--rounds 7] [--latency-ms 50]
+    PYTHONPATH=tests python -m benchmarks.single --hf-mem HF_MEM_VENV/bin/python
 
 Every client runs once a round, one after another, in a fresh process with an empty cache; the
 server has a process of its own. Times are medians; `spread` is the fastest and the slowest.
@@ -15,17 +15,25 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Final
 
-from benchmarks.clients import BIN, HF_MEM, HFAUDIT, METADATA, ONE_REQUEST, Client, environment, run
+from benchmarks.clients import (
+    BIN,
+    HFAUDIT,
+    METADATA,
+    ONE_REQUEST,
+    Client,
+    environment,
+    hf_mem,
+    run,
+)
 from benchmarks.models import Model, bert_large, deepseek_v3, llama_70b
 from hub import UNLIMITED, HubProcess, Settings
 
-_STARTS: Final = (
-    ("python -c ''", (sys.executable, "-c", "")),
-    ("python -c 'import click'", (sys.executable, "-c", "import click")),
-    ("hfaudit --help", (str(BIN / "hfaudit"), "--help")),
-    ("hf-mem --help", (str(BIN / "hf-mem"), "--help")),
-    ("hf --help", (str(BIN / "hf"), "--help")),
-)
+_STARTS: Final = {
+    "python -c ''": (sys.executable, "-c", ""),
+    "python -c 'import click'": (sys.executable, "-c", "import click"),
+    "hfaudit --help": (str(BIN / "hfaudit"), "--help"),
+    "hf --help": (str(BIN / "hf"), "--help"),
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,9 +88,9 @@ def compare(model: Model, clients: Sequence[Client], hub: HubProcess, rounds: in
 
 def starts(rounds: int) -> None:
     """Prints how long programs take to say nothing much."""
-    taken: dict[str, list[float]] = {name: [] for name, _ in _STARTS}
+    taken: dict[str, list[float]] = {name: [] for name in _STARTS}
     for _ in range(rounds + 1):
-        for name, command in _STARTS:
+        for name, command in _STARTS.items():
             began = time.perf_counter()
             subprocess.run(command, env=environment("", "/tmp"), capture_output=True, check=True)
             taken[name].append(time.perf_counter() - began)
@@ -105,9 +113,9 @@ def main(models: Iterable[Model]) -> None:
                 how = "" if model.shards == 1 else "served" if served else "off"
                 shape = f"{model.shards} files, {model.tensors:,} tensors"
                 print(f"\n### {model.name} ({shape}{endpoint}{how})\n")
-                both = (HFAUDIT, HF_MEM, METADATA)
+                all_three = (HFAUDIT, hf_mem(options.hf_mem), METADATA)
                 one = (ONE_REQUEST,) if served and model.shards > 1 else ()
-                compare(model, (*both, *one), hub, options.rounds)
+                compare(model, (*all_three, *one), hub, options.rounds)
     print("\n### start-up\n")
     starts(2 * options.rounds)
 
@@ -116,6 +124,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--latency-ms", type=float, default=50, help="to each first byte")
+    parser.add_argument(
+        "--hf-mem",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="the Python that has hf-mem (default: the one that runs this)",
+    )
     parser.add_argument("--only", help="models with this in their name")
     return parser.parse_args()
 

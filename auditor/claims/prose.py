@@ -15,7 +15,7 @@ from auditor.core.claims import Quantity, Scope
 MOST_TEXT: Final = 160  # characters of the passage that is kept
 _LINE_START: Final = len("- **# ")
 
-_RANGE_BEFORE: Final = re.compile(r"(?<![A-Za-z])(?:from|between|von|de|von)\s*$", re.IGNORECASE)
+_RANGE_BEFORE: Final = re.compile(r"(?<![A-Za-z])(?:from|between|von|de)\s*$", re.IGNORECASE)
 _BOUND: Final = re.compile(
     r"(?:(?<![A-Za-z])(?:up to(?: and including)?|over|more than|less than|fewer than|under|below"
     r"|above|at least|at most|greater than|smaller than|larger than|exceeding|beyond|sub"

@@ -14,6 +14,7 @@ Names of config keys: the configuration classes of transformers 5.23.0.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 from typing import Any, Final
 
 from auditor.core.roles import Assignment, Role
@@ -40,7 +41,10 @@ _PICKED: Final = (
 _IDENTITY: Final = ("zero_expert_num",)  # experts that pass a token through, without parameters
 _NESTED: Final = ("text_config", "llm_config", "language_config", "thinker_config", "ffn_config")
 _PICKED_BY_TYPE: Final = {"switch_transformers": 1, "nllb-moe": 2}  # written in their code
-_PLACES: Final = (".experts.", ".switch_mlp.", "_exps.")
+_EXPERTS_PLACE: Final = ".experts."
+_NUMBERED: Final = ".experts.*."
+_GGUF: Final = "_exps."  # after each projection: `blk.3.ffn_gate_exps.weight` is of layer `blk.3`
+_PLACES: Final = (_EXPERTS_PLACE, ".switch_mlp.", _GGUF)
 _FUSED_RANK: Final = 3  # [experts, rows, columns]
 
 
@@ -97,8 +101,8 @@ def active_of(
     if tally.total is None or Role.EXPERT not in {group.role for group in tally.groups}:
         return None
     picked = _number(config, _PICKED) or _PICKED_BY_TYPE.get(str(config.get("model_type")))
-    layers = _layers(tensors, assignment)
     said = _number(config, _EXPERTS)
+    layers = _alike(tensors, assignment, said) or _layers(tensors, assignment)
     experts = [layer.experts(said) for layer in layers]
     known = [number for number in experts if number]
     if not picked or not layers or len(known) < len(layers) or picked > min(known):
@@ -121,31 +125,61 @@ def active_of(
     )
 
 
+def _alike(
+    tensors: Sequence[Tensor], assignment: Assignment, said: int | None
+) -> list[_Layer] | None:
+    """All layers as one, where each has as many numbered experts as the config says.
+
+    None where that is not so, or not sure: then each layer is looked at.
+    """
+    buckets = [
+        (bucket, count)
+        for bucket, count in assignment.counts.items()
+        if assignment.rules[bucket].role is Role.EXPERT and not bucket.mtp
+    ]
+    numbered = all(_NUMBERED in bucket.pattern for bucket, _ in buckets)
+    if not (said and buckets and numbered) or any(count % said for _, count in buckets):
+        return None
+    beside = assignment.mtp_prefixes or ("\n",)
+    first = next(
+        t.name for t in tensors if _EXPERTS_PLACE in t.name and not t.name.startswith(beside)
+    )
+    prefix = first[: first.index(_EXPERTS_PLACE) + len(_EXPERTS_PLACE)]
+    own = [tensor.name for tensor in tensors if tensor.name.startswith(prefix)]
+    numbers = {name[len(prefix) :].partition(".")[0] for name in own}
+    if numbers != {str(number) for number in range(said)}:
+        return None
+    whole = _Layer(numbers=numbers)
+    for bucket, count in buckets:
+        mark = bucket.mark
+        if mark is None or mark.role is None:
+            whole.parameters += count * (prod(bucket.shape) if mark is None else mark.low)
+    return [whole]
+
+
 def _layers(tensors: Sequence[Tensor], assignment: Assignment) -> list[_Layer]:
     """The layers with routed experts outside of multi-token-prediction modules."""
     layers: dict[str, _Layer] = {}
     beside = assignment.mtp_prefixes
-    for tensor in tensors:
-        place = next((place for place in _PLACES if place in tensor.name), None)
-        if place is None or (beside and tensor.name.startswith(beside)):
+    for name, _, shape, elements, *_ in tensors:
+        place = next((place for place in _PLACES if place in name), None)
+        if place is None or (beside and name.startswith(beside)):
             continue
-        mark = assignment.marks.get(tensor.name)
+        mark = assignment.marks.get(name)
         if mark is not None and mark.role is not None:
             continue
-        prefix, _, rest = tensor.name.partition(place)
-        layer = layers.setdefault(_layer_of(prefix, place), _Layer())
-        number = rest.partition(".")[0].removeprefix("expert_")
+        prefix, _, rest = name.partition(place)
+        key = prefix.rpartition(".")[0] if place == _GGUF else prefix
+        layer = layers.get(key)
+        if layer is None:
+            layer = layers[key] = _Layer()
+        number = rest[: rest.find(".")].removeprefix("expert_")
         if number.isdigit():
             layer.numbers.add(number)
-        elif len(tensor.shape) >= _FUSED_RANK:
-            layer.fused = max(layer.fused, tensor.shape[0])
-        layer.parameters += tensor.elements if mark is None else mark.low
+        elif len(shape) >= _FUSED_RANK:
+            layer.fused = max(layer.fused, shape[0])
+        layer.parameters += elements if mark is None else mark.low
     return list(layers.values())
-
-
-def _layer_of(prefix: str, place: str) -> str:
-    """GGUF names each projection before `_exps`: `blk.3.ffn_gate_exps` is of layer `blk.3`."""
-    return prefix.rpartition(".")[0] if place.startswith("_") else prefix
 
 
 def _count(tally: Tally, belongs: Callable[[Group], bool]) -> int:

@@ -3,7 +3,8 @@
 A config is hostile text: wrong types are taken as absent, never trusted and never a crash.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,8 +44,33 @@ TIED_BY_DEFAULT: Final = frozenset(
     """.split()
 )
 
+# Composite classes of 5.23.0 that hold the head themselves and do not tie it by default, though
+# the language model inside would.
+_UNTIED_OUTSIDE: Final = frozenset(
+    "cohere_compass modernvbert qwen2_5_omni qwen2_5_omni_thinker qwen3_vl_moe".split()
+)
+
+# Composite classes that take `true` over from their text_config, where older writers put it.
+_TIED_INSIDE: Final = frozenset(
+    """
+    fast_vlm glm4v glm4v_moe glm_ocr hunyuan_vl llava llava_next llava_next_video llava_onevision
+    minimax_m3_vl paddleocr_vl perception_lm qwen2_5_vl qwen2_vl shieldgemma2 video_llama_3
+    """.split()
+)
+
+# Two whole models side by side: the decoder has a head and a config of its own.
+_OF_TWO_MODELS: Final = frozenset(
+    {"encoder-decoder", "speech-encoder-decoder", "vision-encoder-decoder"}
+)
+
 # Retired names of remote-code classes that became a transformers class.
 _RENAMED_TYPES: Final = {"RefinedWeb": "falcon", "RefinedWebModel": "falcon"}
+
+_MAX_CLASS_NAME: Final = 80  # twice the longest of transformers
+# `RobertaForMaskedLM`, `GPT2LMHeadModel`: what configs of 2019 have in place of a model type.
+_CLASS_NAME: Final = re.compile(r"(?P<kind>\w+?)(?:For[A-Z]|LMHead|With[A-Z]|Model)\w*")
+
+_Configs = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +80,7 @@ class Tie:
     tied: bool
     reason: str
     explicit: bool  # said by the config itself, not by a class's default
+    settled: bool = True  # whether there was anything to judge by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +119,18 @@ class ModelConfig:
 
 def read_config(value: Mapping[str, Any]) -> ModelConfig:
     """The model that a parsed config.json describes."""
-    inner = _text_config(value)
-    model_type = _text(value.get("model_type"))
+    architectures = _texts(value.get("architectures"))
+    model_type = _text(value.get("model_type")) or _type_of(architectures)
     model_type = _RENAMED_TYPES.get(model_type or "", model_type)
+    nested = _inner_configs(value, model_type)
+    inner = nested[-1] if nested else {}
     text_model_type = _text(inner.get("model_type"))
     return ModelConfig(
         model_type=model_type,
         text_model_type=text_model_type,
-        architectures=_texts(value.get("architectures")),
+        architectures=architectures,
         dtype=_dtype(value) or _dtype(inner),
-        tie=_tie(value, inner, model_type, text_model_type),
+        tie=_tie(value, nested, (model_type, text_model_type)),
         layers=_first_count(inner, value, keys=("num_hidden_layers", "n_layer", "num_layers")),
         vocab_size=_first_count(inner, value, keys=("vocab_size",)),
         quantization=_quantization(value) or _quantization(inner),
@@ -110,40 +139,57 @@ def read_config(value: Mapping[str, Any]) -> ModelConfig:
     )
 
 
-def _text_config(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    for key in _TEXT_KEYS:
+def _type_of(architectures: tuple[str, ...]) -> str | None:
+    """The model type that a class's name begins with: `roberta` of `RobertaForMaskedLM`."""
+    found = _CLASS_NAME.fullmatch(architectures[0][:_MAX_CLASS_NAME]) if architectures else None
+    return found["kind"].lower() if found else None
+
+
+def _inner_configs(value: Mapping[str, Any], model_type: str | None) -> _Configs:
+    """The configs inside a composite one down to its language model's, the outer first."""
+    for key in ("decoder",) if model_type in _OF_TWO_MODELS else _TEXT_KEYS:
         if isinstance(inner := value.get(key), Mapping):
             nested = inner.get("text_config")
-            return nested if isinstance(nested, Mapping) else inner
-    return {}
+            return (inner, nested) if isinstance(nested, Mapping) else (inner,)
+    return ()
 
 
-def _tie(
-    value: Mapping[str, Any],
-    inner: Mapping[str, Any],
-    model_type: str | None,
-    text_model_type: str | None,
-) -> Tie:
+def _tie(value: Mapping[str, Any], inner: _Configs, kinds: tuple[str | None, str | None]) -> Tie:
     """Explicit words first, the outer config's before the inner's; then the class's default.
 
     Of a composite model that is silent in both, the language model's own class decides: its large
     checkpoints store two different matrices although the outer class's default is to tie
-    (internvl, mistral3, janus).
+    (internvl, mistral3, janus). A few outer classes hold the head and do not tie it; they decide.
     """
-    for where, words in (("config.json", value), ("its text_config", inner)):
-        said = words.get("tie_word_embeddings", words.get("tie_embedding"))
-        if isinstance(said, bool):
-            return Tie(
-                tied=said,
-                reason=f"{where} says tie_word_embeddings: {str(said).lower()}",
-                explicit=True,
-            )
-    decisive = text_model_type or model_type
+    model_type, text_model_type = kinds
+    for where, tied in _said(value, inner, model_type):
+        reason = f"{where} says tie_word_embeddings: {str(tied).lower()}"
+        return Tie(tied=tied, reason=reason, explicit=True)
+    decisive = model_type if model_type in _UNTIED_OUTSIDE else text_model_type or model_type
     if decisive is None:
-        return Tie(tied=False, reason="the config names no model type", explicit=False)
+        reason = "the config names no model type"
+        return Tie(tied=False, reason=reason, explicit=False, settled=False)
     tied = decisive in TIED_BY_DEFAULT
     word = "ties" if tied else "does not tie"
     return Tie(tied=tied, reason=f"the {decisive} class {word} by default", explicit=False)
+
+
+def _said(
+    value: Mapping[str, Any], inner: _Configs, model_type: str | None
+) -> Iterator[tuple[str, bool]]:
+    """What the configs themselves say of the tie, the word that holds first."""
+    two_models = model_type in _OF_TWO_MODELS
+    places = [("config.json", value)]
+    places += [("its decoder" if two_models else "its text_config", config) for config in inner]
+    words = [(where, said) for where, config in places if (said := _tie_word(config)) is not None]
+    if two_models or (model_type in _TIED_INSIDE and words and words[-1][1]):
+        words.reverse()
+    yield from words
+
+
+def _tie_word(config: Mapping[str, Any]) -> bool | None:
+    said = config.get("tie_word_embeddings", config.get("tie_embedding"))
+    return said if isinstance(said, bool) else None
 
 
 def _quantization(value: Mapping[str, Any]) -> Mapping[str, Any] | None:

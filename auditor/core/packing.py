@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from auditor.core.dtypes import Kind
 from auditor.core.findings import Finding
 from auditor.core.roles import Mark
 from auditor.core.tensors import Tensor
@@ -107,3 +108,16 @@ class Recovery:
     marks: Mapping[str, Mark] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     wanted: Sequence[str] = ()
+
+
+def is_plain(tensors: Sequence[Tensor], hints: Hints) -> bool:
+    """Whether nothing can be packed: floats of 16 bits or more, and no word of quantisation.
+
+    NOTE: bitsandbytes may keep its packed bytes in a float tensor; its names tell.
+    """
+    return not hints.quantization and all(
+        tensor.dtype.kind is Kind.FLOAT
+        and tensor.dtype.block_bytes > 1
+        and not tensor.name.endswith(".absmax")
+        for tensor in tensors
+    )

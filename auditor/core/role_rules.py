@@ -18,6 +18,10 @@ def _is_square_mask(bucket: Bucket, _: Context) -> bool:
     return len(shape) == _MASK_RANK and shape[:2] == (1, 1) and shape[2] == shape[3] > 1
 
 
+def _is_square(bucket: Bucket, _: Context) -> bool:
+    return len(bucket.shape) > 1 and bucket.shape[-1] == bucket.shape[-2] > 1
+
+
 def _is_scalar(bucket: Bucket, _: Context) -> bool:
     return bucket.shape in {(), (1,)}
 
@@ -38,9 +42,17 @@ def _is_matrix(bucket: Bucket, _: Context) -> bool:
     return len(bucket.shape) > 1
 
 
+def _is_bare_table(bucket: Bucket, _: Context) -> bool:
+    return bucket.pattern in _BARE_TABLES and len(bucket.shape) == 2  # noqa: PLR2004 - a table
+
+
 def _has_running_mean(bucket: Bucket, context: Context) -> bool:
+    """Whether running statistics stand beside it; a batch norm's own numbers are vectors.
+
+    NOTE: in a Sequential a convolution (`0.weight`) and its norm (`1.weight`) share a pattern.
+    """
     ending = bucket.pattern.rpartition(".")[2]
-    return context.has_sibling(bucket.pattern, ending, "running_mean")
+    return len(bucket.shape) == 1 and context.has_sibling(bucket.pattern, ending, "running_mean")
 
 
 def _is_codebook_state(bucket: Bucket, context: Context) -> bool:
@@ -52,7 +64,19 @@ def _is_codebook_state(bucket: Bucket, context: Context) -> bool:
     )
 
 
-def _is_gelu_of_whisper(_: Bucket, context: Context) -> bool:
+def _is_of_kohya(bucket: Bucket, context: Context) -> bool:
+    """One number beside the two matrices of a LoRA."""
+    module = bucket.pattern.rpartition(".")[0]
+    return _is_scalar(bucket, context) and f"{module}.lora_down.weight" in context.patterns
+
+
+def _has_spectral_norm(bucket: Bucket, context: Context) -> bool:
+    """A vector beside the weight it was taken from; weight norm's `weight_v` is no vector."""
+    ending = bucket.pattern.rpartition(".")[2]
+    return len(bucket.shape) == 1 and context.has_sibling(bucket.pattern, ending, "weight_orig")
+
+
+def _has_whisper_stem(_: Bucket, context: Context) -> bool:
     """Whisper's audio encoder begins with two convolutions; BART's and its kin's do not."""
     return any(
         pattern in context.patterns
@@ -60,10 +84,43 @@ def _is_gelu_of_whisper(_: Bucket, context: Context) -> bool:
     )
 
 
-_FROZEN_BATCH_NORM: Final = frozenset(
-    """conditional_detr d_fine deformable_detr deimv2 detr pp_doclayout_v3 pp_doclayout_v4 rt_detr
-    rt_detr_v2 table-transformer dab-detr""".split()
+def _folds_proteins(_: Bucket, context: Context) -> bool:
+    return "EsmForProteinFolding" in context.config.architectures
+
+
+def _is_learnt_pooling(_: Bucket, context: Context) -> bool:
+    return not context.patterns.isdisjoint(
+        {"head.probe", "head.cls_token", "head.pooling_attention_query"}
+    )
+
+
+def _is_patch_grid(_: Bucket, context: Context) -> bool:
+    """AuraFlow, alone with register tokens, learns the table that others compute."""
+    return "register_tokens" not in context.patterns
+
+
+def _has_table_of_tokens(_: Bucket, context: Context) -> bool:
+    return any(
+        pattern.endswith(("tok_embeddings.weight", "token_embd.weight"))
+        for pattern in context.patterns
+    )
+
+
+def _has_bare_table(_: Bucket, context: Context) -> bool:
+    return not context.patterns.isdisjoint(
+        {"embed.weight", "emb.weight", "rwkv.embeddings.weight", "word_embeddings.weight"}
+    )
+
+
+# Whole names of token tables: DeepSeek, RWKV, sentence-transformers, Model2Vec, CTRL.
+_BARE_TABLES: Final = frozenset(
+    """embed.weight emb.weight embedding.weight embeddings w.weight transformer.w.weight""".split()
 )
+_FROZEN_BATCH_NORM: Final = frozenset(
+    """conditional_detr d_fine dab-detr deformable_detr deimv2 detr grounding-dino mm-grounding-dino
+    pp_doclayout_v2 pp_doclayout_v3 pp_doclayout_v4 rt_detr rt_detr_v2 table-transformer""".split()
+)
+_FROZEN_CORRECTIONS: Final = frozenset({"ernie4_5_moe", "ernie4_5_vl_moe", "laguna"})
 _WHISPER_ENCODERS: Final = frozenset(
     """audioflamingo3 audioflamingo3_encoder moss_transcribe_diarize moss_transcribe_diarize_audio
     musicflamingo qwen2_audio qwen2_audio_encoder voxtral voxtral_encoder""".split()
@@ -114,12 +171,24 @@ BUFFERS: Final = (
             ".cos_cached",
             ".sin_cached",
             ".freqs_cis",
-            ".rope.freqs",
             ".rotary_emb.freqs",
             ".rotary_emb.alpha",
+            ".lerope.alpha",
             ".rope_freqs.weight",
+            ".freqs_cos",
+            ".freqs_sin",
+            ".cos_sin_cache",
+            ".rope_embed.periods",
+            ".inv_timescales",
         ),
         reason="computed from the config; older checkpoints saved them",
+    ),
+    Rule(
+        name="frequencies",
+        role=Role.BUFFER,
+        ends=(".freqs",),
+        test=_is_vector,
+        reason="the steps of a sine table; tables that are learnt (EVA's mixed rope) have axes",
     ),
     Rule(
         name="batch-norm statistics",
@@ -131,6 +200,7 @@ BUFFERS: Final = (
         name="frozen batch norm",
         role=Role.BUFFER,
         ends=(".weight", ".bias"),
+        contains=(".backbone.", ".conv_encoder.model."),
         types=_FROZEN_BATCH_NORM,
         test=_has_running_mean,
         reason="DETR-like backbones keep batch norm as constants: weight and bias are buffers",
@@ -148,21 +218,46 @@ BUFFERS: Final = (
         reason="a mask is computed from the window or the length",
     ),
     Rule(
+        name="attention masks",
+        role=Role.BUFFER,
+        ends=(".mask",),
+        test=_is_square,
+        reason="a square over positions, under the name that teaching code gives it",
+    ),
+    Rule(
+        name="mask constants",
+        role=Role.BUFFER,
+        ends=(".attn_mask_probs",),
+        test=_is_vector,
+        reason="EoMT anneals its masks by a schedule",
+    ),
+    Rule(
         name="expert load corrections",
         role=Role.BUFFER,
         ends=(".e_score_correction_bias", ".exp_probs_b", ".exp_probs_b.bias"),
-        types=frozenset(),
-        test=lambda _, context: context.config.model_types.isdisjoint(
-            {"ernie4_5_moe", "ernie4_5_vl_moe", "laguna"}
-        ),
+        test=lambda _, context: context.config.model_types.isdisjoint(_FROZEN_CORRECTIONS),
         reason="DeepSeek-V3-like routers move it by the load of the experts, not by gradients",
     ),
     Rule(
         name="expert load corrections",
         role=Role.BUFFER,
         ends=(".expert_bias",),
-        types=frozenset({"lfm2_moe"}),
-        reason="as e_score_correction_bias, under LFM2's name",
+        test=lambda _, context: "afmoe" not in context.config.model_types,
+        reason="as e_score_correction_bias, in the files of LFM2, Ling and Hunyuan",
+    ),
+    Rule(
+        name="expert load corrections",
+        role=Role.BUFFER,
+        ends=(".moe.router_bias", ".mlp.router_bias"),
+        types=frozenset({"dots3_note", "step3p7"}),
+        reason="as e_score_correction_bias, in the files of Step and dots",
+    ),
+    Rule(
+        name="expert load corrections",
+        role=Role.BUFFER,
+        ends=(".mlp.gate.bias",),
+        types=frozenset({"inkling2", "inkling2_text", "inkling_mm_model", "inkling_text"}),
+        reason="as e_score_correction_bias, in the files of Inkling",
     ),
     Rule(
         name="router state",
@@ -199,7 +294,20 @@ BUFFERS: Final = (
         name="sinusoidal positions",
         role=Role.BUFFER,
         ends=(".pos_embed.pos_embed",),
+        test=_is_patch_grid,
         reason="diffusers' PatchEmbed registers its sine table as a persistent buffer",
+    ),
+    Rule(
+        name="sinusoidal positions",
+        role=Role.BUFFER,
+        ends=(
+            ".pos_embed.pe",
+            ".pos_encoder.pe",
+            ".pos_encoding.pe",
+            ".position_encoding.pe",
+            ".positional_encoding.pe",
+        ),
+        reason="PyTorch's own example of sine positions, as in AnimateDiff's motion modules",
     ),
     Rule(
         name="final logits bias",
@@ -215,15 +323,18 @@ BUFFERS: Final = (
             ".embed_sum",
             ".cluster_size",
             ".cluster_usage",
+            ".embedding_sum",
             ".inited",
+            ".initted",
             ".codebook.initialized",
+            "._codebook._initialized",
         ),
         reason="residual vector quantisers learn by moving averages",
     ),
     Rule(
         name="codebooks",
         role=Role.BUFFER,
-        ends=(".codebook.embed",),
+        ends=(".codebook.embed", "._codebook.embed"),
         test=_is_codebook_state,
         reason="EnCodec-like codebooks are moved by averages, not by gradients",
     ),
@@ -257,10 +368,117 @@ BUFFERS: Final = (
             ".summary_idxs",
             ".global_mean",
             ".global_invstd",
-            ".vision_tower.std_bias",
-            ".vision_tower.std_scale",
+            ".std_bias",
+            ".std_scale",
+            ".latent_mean",
+            ".latent_std",
+            ".latents_mean",
+            ".latents_std",
+            "._latents_mean",
+            "._latents_std",
+            ".data_mean",
+            ".data_std",
+            ".emb_mean",
+            ".emb_std",
+            ".pixel_mean",
+            ".pixel_std",
+            ".mel_stats",
+            ".silence_latent",
         ),
-        reason="means and deviations of the data (RADIO, Phi-4 multimodal, Gemma 4)",
+        reason="means and deviations of the data (RADIO, Phi-4 multimodal, Gemma 4, LTX-Video)",
+    ),
+    Rule(
+        name="input statistics",
+        role=Role.BUFFER,
+        begins=(".mean", ".scale"),
+        types=frozenset({"fastspeech2_conformer_hifigan", "hifigan", "speecht5_hifigan"}),
+        test=_is_vector,
+        reason="HiFi-GAN normalises spectrograms with the data's statistics",
+    ),
+    Rule(
+        name="spectrogram constants",
+        role=Role.BUFFER,
+        ends=(
+            ".hann_window",
+            ".mel_basis",
+            ".forward_basis",
+            ".inverse_basis",
+            ".mel_scale.fb",
+            ".featurizer.fb",
+        ),
+        reason="windows and filter banks of an audio front end (torchaudio, NeMo)",
+    ),
+    Rule(
+        name="spectrogram constants",
+        role=Role.BUFFER,
+        ends=(".window",),
+        test=_is_vector,
+        reason="the window of a Fourier transform (torchaudio, NeMo, Vocos)",
+    ),
+    Rule(
+        name="Fourier matrices",
+        role=Role.BUFFER,
+        ends=(".dft_mat_hidden", ".dft_mat_seq"),
+        reason="FNet mixes by them; computed from the width and the length",
+    ),
+    Rule(
+        name="resampling filters",
+        role=Role.BUFFER,
+        ends=(".resample_filter", ".lowpass.filter", ".upsample.filter", ".downsample.filter"),
+        reason="fixed filters of BigVGAN's and StyleGAN's resampling",
+    ),
+    Rule(
+        name="resampling filters",
+        role=Role.BUFFER,
+        ends=(".kernel",),
+        test=_is_vector,
+        reason="diffusers' 1-D blocks resample with a fixed kernel; a trained one is no vector",
+    ),
+    Rule(
+        name="class weights of a loss",
+        role=Role.BUFFER,
+        ends=(".empty_weight",),
+        reason="MaskFormer-like models keep their criterion's weights of classes",
+    ),
+    Rule(
+        name="sampling constants",
+        role=Role.BUFFER,
+        ends=(".n_points_scale", ".num_points_scale"),
+        reason="RT-DETR v2 and D-FINE scale their sampling points by the number of points",
+    ),
+    Rule(
+        name="spectral-norm vectors",
+        role=Role.BUFFER,
+        ends=(".weight_u", ".weight_v"),
+        test=_has_spectral_norm,
+        reason="torch's spectral_norm keeps the first singular vectors beside `weight_orig`",
+    ),
+    Rule(
+        name="spectral-norm vectors",
+        role=Role.BUFFER,
+        contains=(".parametrizations.",),
+        ends=("._u", "._v"),
+        test=_is_vector,
+        reason="torch's spectral_norm keeps the first singular vectors",
+    ),
+    Rule(
+        name="moving averages",
+        role=Role.BUFFER,
+        ends=(".w_avg", ".noise_const"),
+        reason="StyleGAN keeps the mean of its latents and fixed noise",
+    ),
+    Rule(
+        name="adapter constants",
+        role=Role.BUFFER,
+        ends=(".alpha",),
+        test=_is_of_kohya,
+        reason="a LoRA's scaling, a setting that kohya's scripts store as a tensor",
+    ),
+    Rule(
+        name="frozen projections",
+        role=Role.BUFFER,
+        ends=(".vera_A", ".vera_B", ".randlora_A", ".randlora_B"),
+        reason="random matrices that PEFT's VeRA and RandLora share between layers",
     ),
     Rule(
         name="expert load corrections",
@@ -290,13 +508,21 @@ BUFFERS: Final = (
             ".shared_image_embedding.positional_embedding",
             ".pe_layer.positional_encoding_gaussian_matrix",
         ),
-        reason="SAM projects coordinates on fixed random directions",
+        test=lambda _, context: context.config.model_types.isdisjoint({"sam", "sam_hq"}),
+        reason="SAM 2 projects coordinates on fixed random directions; the first SAM trains them",
     ),
     Rule(
         name="position tables",
         role=Role.BUFFER,
         ends=(".pos_idx_to_embed",),
         reason="Florence-2 computes its temporal positions",
+    ),
+    Rule(
+        name="position tables",
+        role=Role.BUFFER,
+        ends=(".text_model.embeddings.position_embedding",),
+        types=frozenset({"videoprism", "videoprism_text_model"}),
+        reason="VideoPrism's text tower has sine positions",
     ),
     Rule(
         name="attention slopes",
@@ -320,8 +546,17 @@ BUFFERS: Final = (
             ".posterior_log_variance_clipped",
             ".posterior_mean_coef1",
             ".posterior_mean_coef2",
+            ".denoiser.sigmas",
+            ".model_sampling.sigmas",
         ),
         reason="a diffusion schedule is computed from two numbers",
+    ),
+    Rule(
+        name="noise schedule",
+        role=Role.BUFFER,
+        begins=(".logvar", ".scale_factor"),
+        test=_is_vector,
+        reason="latent-diffusion checkpoints store the loss's weights and the latents' scale",
     ),
     Rule(
         name="averaged copies",
@@ -364,7 +599,7 @@ FROZEN: Final = (
         role=Role.EMBEDDING,
         trainable=False,
         ends=(".encoder.embed_positions.weight",),
-        test=_is_gelu_of_whisper,
+        test=_has_whisper_stem,
         reason="an audio encoder of Whisper's kind: its positions have requires_grad=False",
     ),
     Rule(
@@ -381,8 +616,34 @@ FROZEN: Final = (
         role=Role.EMBEDDING,
         trainable=False,
         ends=(".embed_positions.weight",),
-        types=frozenset({"marian", "pegasus", "roformer"}),
+        types=frozenset(
+            "autoformer informer marian pegasus roformer time_series_transformer".split()
+        ),
         reason="sinusoidal positions with requires_grad=False",
+    ),
+    Rule(
+        name="frozen frequencies",
+        role=Role.EMBEDDING,
+        trainable=False,
+        ends=(".time_proj.weight",),
+        test=_is_vector,
+        reason="diffusers' Gaussian Fourier projection has requires_grad=False",
+    ),
+    Rule(
+        name="frozen input statistics",
+        role=Role.WEIGHT,
+        trainable=False,
+        begins=(".normalize_inputs.", ".normalize_targets.", ".unnormalize_outputs."),
+        contains=(".buffer_",),
+        reason="LeRobot's policies keep the data's statistics with requires_grad=False",
+    ),
+    Rule(
+        name="frozen protein language model",
+        role=Role.WEIGHT,
+        trainable=False,
+        begins=(".esm.",),
+        test=_folds_proteins,
+        reason="ESMFold freezes the language model under its folding trunk",
     ),
     Rule(
         name="frozen positions",
@@ -397,15 +658,15 @@ FROZEN: Final = (
         role=Role.EMBEDDING,
         trainable=False,
         ends=(".position_enc",),
-        types=frozenset({"patchtst"}),
-        reason="PatchTST's positions have requires_grad=False by default",
+        types=frozenset({"patchtsmixer", "patchtst"}),
+        reason="PatchTST's and PatchTSMixer's positions have requires_grad=False by default",
     ),
     Rule(
         name="frozen router corrections",
         role=Role.BIAS,
         trainable=False,
         ends=(".e_score_correction_bias",),
-        types=frozenset({"ernie4_5_moe", "ernie4_5_vl_moe", "laguna"}),
+        types=_FROZEN_CORRECTIONS,
         reason="here a parameter with requires_grad=False, elsewhere a buffer",
     ),
     Rule(
@@ -464,8 +725,19 @@ HEADS: Final = (
             ".generator_lm_head.weight",
             ".pred_layer.proj.weight",
             ".lm_loss.weight",
+            ".mlm_head.decoder.weight",
+            ".mmm_text_head.decoder.weight",
         ),
         reason="hidden states to vocabulary logits, with a matrix of its own",
+    ),
+    Rule(
+        name="masked-language head's decoder",
+        role=Role.HEAD,
+        head=True,
+        output=True,
+        begins=(".decoder.weight", ".head.decoder.weight"),
+        test=_is_matrix,
+        reason="ModernBERT's and UltraBERT's name for it",
     ),
     Rule(
         name="transform",
@@ -512,6 +784,13 @@ HEADS: Final = (
         reason="one number for each entry of the vocabulary",
     ),
     Rule(
+        name="bias",
+        role=Role.HEAD,
+        head=True,
+        begins=(".decoder.bias",),
+        reason="one number for each entry of the vocabulary, under ModernBERT's name",
+    ),
+    Rule(
         name="next sentence",
         role=Role.HEAD,
         head=True,
@@ -542,27 +821,47 @@ HEADS: Final = (
             ".lm_head.out_proj.weight",
             ".output_projection.weight",
             ".codec_head.weight",
+            ".lm_head.linear.weight",
+            ".transformer.output_layer.weight",
+            ".transformer.ff_out.weight",
+            ".ctc_head.weight",
+            ".unembed.weight",
         ),
         reason="hidden states to vocabulary logits, with a matrix of its own",
     ),
     Rule(
-        name="language-model head",
+        name="language-model heads",
         role=Role.HEAD,
         head=True,
         output=True,
-        ends=(".output.weight",),
-        test=lambda _, context: (
-            "tok_embeddings.weight" in context.patterns or "token_embd.weight" in context.patterns
-        ),
-        reason="the output matrix under Meta's and Mistral's own names",
+        contains=(".lm_heads.", ".codebooks_head."),
+        reason="a head for each codebook (MusicGen, Bark, CSM)",
     ),
     Rule(
         name="language-model head",
         role=Role.HEAD,
         head=True,
         output=True,
-        ends=(".proj_out.weight",),
-        types=frozenset({"whisper"}),
+        begins=(".output.weight", ".model.output.weight"),
+        test=_has_table_of_tokens,
+        reason="the output matrix under Meta's, Mistral's and InternLM's own names",
+    ),
+    Rule(
+        name="language-model head",
+        role=Role.HEAD,
+        head=True,
+        output=True,
+        begins=(".head.weight",),
+        test=_has_bare_table,
+        reason="the output matrix under RWKV's and DeepSeek's own names",
+    ),
+    Rule(
+        name="language-model head",
+        role=Role.HEAD,
+        head=True,
+        output=True,
+        begins=(".proj_out.weight", ".output.weight"),
+        types=frozenset({"canary", "git", "moonshine", "whisper"}),
         reason="hidden states to vocabulary logits",
     ),
     Rule(
@@ -573,7 +872,14 @@ HEADS: Final = (
         reason="part of a language-model head",
     ),
     Rule(
-        name="classification head",
+        name="pooling",
+        role=Role.WEIGHT,
+        begins=(".head.",),
+        test=_is_learnt_pooling,
+        reason="SigLIP's and AIMv2's `head` pools the patches: part of the encoder",
+    ),
+    Rule(
+        name="task head",
         role=Role.HEAD,
         head=True,
         begins=(
@@ -605,11 +911,19 @@ HEADS: Final = (
     ),
 )
 
+# Where names of routed experts' weights go on after the layer.
+EXPERT_PLACES: Final = (
+    ".experts.",
+    ".switch_mlp.",
+    "_exps.",
+    ".block_sparse_moe.input_linear.",
+    ".block_sparse_moe.output_linear.",
+)
 EXPERTS: Final = (
     Rule(
         name="routed experts",
         role=Role.EXPERT,
-        contains=(".experts.", ".switch_mlp.", "_exps."),
+        contains=EXPERT_PLACES,
         reason="weights of which a router picks a few for each token",
     ),
 )
@@ -619,13 +933,17 @@ ADAPTERS: Final = (
         name="adapter weights",
         role=Role.ADAPTER,
         contains=(
-            ".lora_A.",
-            ".lora_B.",
+            ".lora_A",
+            ".lora_B",
+            ".lora_E",
             ".lora_embedding_A",
             ".lora_embedding_B",
             ".lora_magnitude_vector",
             ".lora_down.",
             ".lora_up.",
+            "lora.down.",
+            "lora.up.",
+            ".dora_scale",
             ".ia3_l",
             ".hada_",
             ".lokr_",
@@ -633,9 +951,8 @@ ADAPTERS: Final = (
             ".boft_",
             ".vera_lambda_",
             ".prompt_embeddings",
-            ".prompt_encoder.",
         ),
-        reason="PEFT's names for what an adapter trains beside the base model",
+        reason="PEFT's and kohya's names for what an adapter trains beside the base model",
     ),
 )
 
@@ -654,13 +971,31 @@ EMBEDDINGS: Final = (
             ".token_embedding.weight",
             ".tokens_embed.weight",
             ".token_embd.weight",
-            ".transformer.embeddings.weight",
+            ".embeddings.weight",
             ".entity_embeddings.weight",
             ".embed_audio_tokens.weight",
-            ".embedding.word_embeddings.weight",
-            ".rwkv.embeddings.weight",
+            ".token_embeddings.weight",
+            ".generation_embeddings.weight",
+            ".value_embeddings.weight",
+            ".visual_embeddings_table.weight",
+            ".wte.embedding",
+            ".wte.new_embedding",
+            ".decoder.embedding.weight",
+            ".llm.embed.weight",
         ),
         reason="a table with a row for each token",
+    ),
+    Rule(
+        name="token embeddings",
+        role=Role.EMBEDDING,
+        test=_is_bare_table,
+        reason="a table with a row for each token, under a name that stands alone",
+    ),
+    Rule(
+        name="per-layer token embeddings",
+        role=Role.EMBEDDING,
+        ends=(".embed_tokens_per_layer.weight",),
+        reason="Gemma 3n and 4 look a vector up for each layer: kept out of fast memory",
     ),
     Rule(
         name="position embeddings",

@@ -27,6 +27,7 @@ _TOKEN_TABLES: Final = (
     ".token_embd.weight",
     ".tokens_embed.weight",
     ".embeddings.weight",
+    ".transformer.w.weight",
 )
 
 
@@ -39,9 +40,61 @@ class Pair:
     always: bool  # tied by the class, whatever tie_word_embeddings says
 
 
+_SHARED: Final = (".shared.weight",)
+
 PAIRS: Final = (
-    Pair(copy=".encoder.embed_tokens.weight", originals=(".shared.weight",), always=True),
-    Pair(copy=".decoder.embed_tokens.weight", originals=(".shared.weight",), always=True),
+    Pair(copy=".encoder.embed_tokens.weight", originals=_SHARED, always=True),
+    Pair(
+        copy=".decoder.embed_tokens.weight",
+        originals=(*_SHARED, ".encoder.text_model.embed_tokens.weight"),
+        always=True,
+    ),
+    Pair(
+        copy=".decoder.embed_tokens.eoi_embedding",
+        originals=(".encoder.text_model.embed_tokens.eoi_embedding",),
+        always=True,
+    ),
+    Pair(copy=".text_encoder.embed_tokens.weight", originals=_SHARED, always=True),
+    Pair(copy=".text_decoder.embed_tokens.weight", originals=_SHARED, always=True),
+    Pair(
+        copy=".encoder.word_embeddings.weight",
+        originals=(".prophetnet.word_embeddings.weight",),
+        always=True,
+    ),
+    Pair(
+        copy=".decoder.word_embeddings.weight",
+        originals=(".prophetnet.word_embeddings.weight",),
+        always=True,
+    ),
+    Pair(
+        copy=".encoder.embed_patches.proj.weight",
+        originals=(".patch_embed.proj.weight",),
+        always=True,
+    ),
+    Pair(
+        copy=".encoder.embed_patches.proj.bias", originals=(".patch_embed.proj.bias",), always=True
+    ),
+    Pair(
+        copy=".prompt_encoder.shared_embedding.positional_embedding",
+        originals=(".shared_image_embedding.positional_embedding",),
+        always=True,
+    ),
+    Pair(
+        copy=".backbone_model.embed_tokens.embed_audio_tokens.weight",
+        originals=(".depth_decoder.model.embed_tokens.weight",),
+        always=True,
+    ),
+    Pair(
+        copy=".unembedding_projection.weight",
+        originals=(".embed_tokens.embedding_projection.weight",),
+        always=False,
+    ),
+    Pair(copy=".mim_head.bias", originals=(".mim_head.decoder.bias",), always=True),
+    Pair(copy=".mlm_head.bias", originals=(".mlm_head.decoder.bias",), always=True),
+    Pair(copy=".mmm_image_head.bias", originals=(".mmm_image_head.decoder.bias",), always=True),
+    Pair(copy=".mmm_text_head.bias", originals=(".mmm_text_head.decoder.bias",), always=True),
+    Pair(copy=".ctc_head.weight", originals=(".encoder.out.weight",), always=False),
+    Pair(copy=".ctc_head.bias", originals=(".encoder.out.bias",), always=False),
     Pair(copy=".predictions.decoder.bias", originals=(".predictions.bias",), always=True),
     Pair(copy=".lm_head.decoder.bias", originals=(".lm_head.bias",), always=True),
     Pair(copy=".predictions.decoder.weight", originals=_TOKEN_TABLES, always=False),
@@ -55,10 +108,27 @@ PAIRS: Final = (
     Pair(copy=".proj_out.weight", originals=(".decoder.embed_tokens.weight",), always=False),
     Pair(copy=".embed_out.weight", originals=(".embed_in.weight",), always=False),
     Pair(copy=".lm_head.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".output.weight", originals=(".tok_embeddings.weight",), always=False),
+    Pair(
+        copy=".entity_predictions.decoder.weight",
+        originals=(".entity_embeddings.entity_embeddings.weight",),
+        always=False,
+    ),
+    Pair(
+        copy=".output.weight",
+        originals=(".tok_embeddings.weight", ".git.embeddings.word_embeddings.weight"),
+        always=False,
+    ),
+    Pair(copy=".head.weight", originals=(".rwkv.embeddings.weight",), always=False),
+    # NOTE: short endings stand last: the first ending that fits decides.
+    Pair(
+        copy=".decoder.weight",
+        originals=(".embeddings.tok_embeddings.weight", ".model.embed_tokens.weight"),
+        always=False,
+    ),
 )
 _COPIES: Final = tuple(pair.copy for pair in PAIRS)
 _ORIGINALS: Final = tuple({original for pair in PAIRS for original in pair.originals})
+_ENDINGS: Final = tuple(ending.lstrip(".") for ending in (*_COPIES, *_ORIGINALS))
 
 
 def tied_copies(
@@ -69,17 +139,17 @@ def tied_copies(
     Without a config (`has_config` false) nothing says whether a head is tied: both are counted, and
     a finding says so.
     """
-    stored = {"." + tensor.name: tensor for tensor in tensors}
-    copies = [name for name in stored if name.endswith(_COPIES)]
-    if not copies:
+    # NOTE: without the dot first, in one pass; few names remain for the closer look.
+    near = [t for t in tensors if t.name.endswith(_ENDINGS)]
+    if not any(f".{tensor.name}".endswith(_COPIES) for tensor in near):
         return {}, ()
-    beside = tuple(f".{prefix}" for prefix in mtp_prefixes([name[1:] for name in stored]))
+    beside = mtp_prefixes([tensor.name for tensor in tensors])
     named = {
-        name: stored[name]
-        for name in (*copies, *(name for name in stored if name.endswith(_ORIGINALS)))
-        if stored[name].dtype.trainable and not (beside and name.startswith(beside))
+        f".{tensor.name}": tensor
+        for tensor in near
+        if tensor.dtype.trainable and not (beside and tensor.name.startswith(beside))
     }
-    copies = [name for name in copies if name in named]
+    copies = [name for name in named if name.endswith(_COPIES)]
     originals = [name for name in named if name.endswith(_ORIGINALS)]
     marks: dict[str, Mark] = {}
     findings: list[Finding] = []
@@ -92,7 +162,7 @@ def tied_copies(
             reason = "the class shares it" if pair.always else config.tie.reason
             marks[name[1:]] = _mark(original[1:], reason)
             findings.append(_stored_twice(name[1:], original[1:], named[name], reason))
-        elif not has_config:
+        elif not has_config or not config.tie.settled:
             findings.append(_not_settled(name[1:], original[1:], named[name]))
     return marks, tuple(findings)
 

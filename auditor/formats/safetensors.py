@@ -44,7 +44,13 @@ from auditor.core.strict_json import NotJson, Object, parse, value_bound
 from auditor.core.tensors import Header, Span
 from auditor.errors import HeaderMalformed, HeaderTooLarge, LimitExceeded
 from auditor.formats.foreign import recognise
-from auditor.formats.safetensors_entries import DAMAGED, MAX_TENSORS, contents, entry_or_pairs
+from auditor.formats.safetensors_entries import (
+    DAMAGED,
+    MAX_TENSORS,
+    contents,
+    entry_of_value,
+    entry_or_pairs,
+)
 
 name: Final = "safetensors"
 
@@ -106,10 +112,7 @@ def header_from_json(path: str, size_bytes: int, entries: Mapping[str, Any]) -> 
 
     Raises HeaderMalformed, UnknownDtype, LimitExceeded.
     """
-    root = Object(
-        (key, entry_or_pairs(list(value.items())) if isinstance(value, dict) else value)
-        for key, value in entries.items()
-    )
+    root = Object(zip(entries, map(entry_of_value, entries.values()), strict=True))
     tensors, metadata, warnings = contents(path, root)
     try:
         "".join((*entries, *metadata, *metadata.values())).encode()

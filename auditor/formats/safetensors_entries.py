@@ -56,6 +56,31 @@ def entry_or_pairs(pairs: list[tuple[str, Any]]) -> Entry | Object:
     return Object(pairs)
 
 
+def entry_of_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """`entry_or_pairs` of an object that was parsed into a dict; other values as they are."""
+    if type(value) is not dict:
+        return value
+    try:
+        dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
+        begin, end = offsets
+    except (KeyError, TypeError, ValueError):
+        return entry_or_pairs(list(value.items()))
+    if (
+        type(begin) is int
+        and type(end) is int
+        and type(dtype) is str
+        and type(shape) is list
+        and type(offsets) is list
+        and len(value) == len(_FIELDS)
+    ):
+        for dimension in shape:
+            if type(dimension) is not int:
+                break
+        else:
+            return begin, end, dtype, tuple(shape)
+    return entry_or_pairs(list(value.items()))
+
+
 def contents(path: str, root: Object) -> Contents:
     """Tensors in the order of their data, metadata, and warnings, of the header object `root`.
 

@@ -6,13 +6,15 @@ settles what the shapes leave open.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from auditor.core.dtypes import Kind
-from auditor.core.packing import Hints, Module, Recovered, Recovery, Suffix
+from auditor.core.packing import Hints, Module, Recovered, Recovery, Suffix, is_plain
+from auditor.core.phantoms import phantom_biases
 from auditor.core.protocols import Layout
-from auditor.core.roles import Mark, Role
+from auditor.core.roles import Mark, Role, patterns_of
 from auditor.core.tensors import Tensor
 from auditor.layouts import LAYOUTS
 
@@ -42,42 +44,108 @@ def recover(tensors: Sequence[Tensor], hints: Hints) -> Recovery:
     A plain checkpoint is recognised in one pass: floats of 16 bits or more and no config that
     speaks of quantisation.
     """
-    if not hints.quantization and all(
-        tensor.dtype.kind is Kind.FLOAT and tensor.dtype.block_bytes > 1 for tensor in tensors
-    ):
+    if is_plain(tensors, hints):
         return Recovery()
-    by_name = {tensor.name: tensor for tensor in tensors}
     marks: dict[str, Mark] = {}
     wanted: list[str] = []
-    alike: dict[object, Recovered | None] = {}
-    for module in _modules(by_name):
-        found = _recovered(module, hints, alike)
-        if found is None:
-            marks.update(_leftovers(module, hints))
+    wanting: list[Recovered] = []
+    waiting = list(_alike(tensors))
+    asked: dict[object, Recovered | None] = {}
+    while waiting:
+        modules = waiting.pop()
+        found, by_path = _recovered(modules.first, hints, asked)
+        if found is not None and by_path and len(modules) > 1:
+            waiting.extend(modules.apart())
             continue
-        wanted.extend(module.prefix + suffix for suffix in found.wanted)
-        for suffix in module.tensors:
-            if mark := _mark(found, suffix):
-                marks[module.prefix + suffix] = mark
+        if found is not None and found.wanted and all(found is not other for other in wanting):
+            # NOTE: of modules that are stored alike, one is read and speaks for all.
+            wanting.append(found)
+            wanted.extend(modules.first.prefix + suffix for suffix in found.wanted)
+        for suffix, members in modules.members.items():
+            mark = _mark(found, suffix) if found else _leftover(members[0], suffix, hints)
+            if mark is not None:
+                marks.update(dict.fromkeys([tensor.name for tensor in members], mark))
+    marks.update(phantom_biases({tensor.name: tensor for tensor in tensors}, hints.config))
     return Recovery(marks=marks, wanted=tuple(wanted[:MAX_WANTED]))
 
 
-def _modules(by_name: Mapping[str, Tensor]) -> Iterator[Module]:
-    """The modules that store a name which a packing may have, or an integer `weight`."""
-    found: dict[str, dict[Suffix, Tensor]] = {}
-    for name, tensor in by_name.items():
-        word = name[name.rfind(".") + 1 :]
-        if word == WEIGHT and tensor.dtype.kind is not Kind.INTEGER:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Alike:
+    """Modules that store the same suffixes with the same dtypes and shapes, in any number.
+
+    NOTE: a mixture of experts has tens of thousands of modules and a handful of kinds; each kind is
+    looked at once.
+    """
+
+    members: Mapping[Suffix, Sequence[Tensor]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.members.values())))
+
+    @property
+    def first(self) -> Module:
+        """One of the modules: that of the first member of the first suffix."""
+        suffix, tensors = next(iter(self.members.items()))
+        prefix = _prefix(tensors[0].name, suffix)
+        return Module(
+            prefix=prefix,
+            tensors={
+                suffix: next(t for t in members if t.name == prefix + suffix)
+                for suffix, members in self.members.items()
+            },
+        )
+
+    def prefixes(self, suffix: Suffix) -> set[str]:
+        end = -len(suffix) or None
+        return {tensor.name[:end] for tensor in self.members[suffix]}
+
+    def is_uniform(self) -> bool:
+        """Whether every module has every suffix."""
+        first, *others = (self.prefixes(suffix) for suffix in self.members)
+        return all(first == other for other in others)
+
+    def apart(self) -> "list[_Alike]":
+        """Each module by itself."""
+        modules: dict[str, dict[Suffix, list[Tensor]]] = {}
+        for suffix, tensors in self.members.items():
+            for tensor in tensors:
+                modules.setdefault(_prefix(tensor.name, suffix), {})[suffix] = [tensor]
+        return [_Alike(members=members) for members in modules.values()]
+
+
+def _prefix(name: str, suffix: Suffix) -> str:
+    return name[: len(name) - len(suffix)]
+
+
+def _alike(tensors: Sequence[Tensor]) -> Iterator[_Alike]:
+    """All modules that store a name which a packing may have, or an integer `weight`."""
+    stored: dict[str, list[Tensor]] = {}
+    for pattern, tensor in zip(patterns_of([t.name for t in tensors]), tensors, strict=True):
+        if pattern in stored:
+            stored[pattern].append(tensor)
+        else:
+            stored[pattern] = [tensor]
+    families: dict[str, dict[Suffix, list[Tensor]]] = {}
+    for pattern, members in stored.items():
+        word = pattern[pattern.rfind(".") + 1 :]
+        if word == WEIGHT and all(t.dtype.kind is not Kind.INTEGER for t in members):
             continue
-        place = _place(name, word)
-        if place is not None:
-            prefix, suffix = place
-            found.setdefault(prefix, {})[suffix] = tensor
-    for prefix, members in found.items():
-        for plain in ("", WEIGHT, "bias"):
-            if (stored := by_name.get(prefix + plain)) is not None:
-                members[plain] = stored
-        yield Module(prefix=prefix, tensors=members)
+        if place := _place(pattern, word):
+            families.setdefault(place[0], {})[place[1]] = members
+    for prefix, found in families.items():
+        plain = {s: stored[prefix + s] for s in ("", WEIGHT, "bias") if prefix + s in stored}
+        yield from _split(_Alike(members=found | plain))
+
+
+def _split(family: _Alike) -> Iterator[_Alike]:
+    """The family whole if its modules are alike, else each module by itself."""
+    kinds = (
+        {(tensor.dtype, tensor.shape) for tensor in members} for members in family.members.values()
+    )
+    if all(len(kind) == 1 for kind in kinds) and family.is_uniform():
+        yield family
+    else:
+        yield from family.apart()
 
 
 def _place(name: str, word: str) -> tuple[str, Suffix] | None:
@@ -87,29 +155,26 @@ def _place(name: str, word: str) -> tuple[str, Suffix] | None:
         if name.endswith(suffix) and (not prefix or prefix.endswith(".")):
             return prefix, suffix
     for suffix in _APPENDED:
-        if word.endswith(suffix) and word != suffix:
+        if name.endswith(suffix) and suffix not in {word, name}:  # it may begin with a dot
             return name[: -len(suffix)], suffix
     return None
 
 
 def _recovered(
-    module: Module, hints: Hints, alike: dict[object, Recovered | None]
-) -> Recovered | None:
-    """What the first fitting layout makes of the module; modules alike are looked at once.
-
-    NOTE: layouts that read their hints by path (`by_path`) are asked again for every module.
-    """
+    module: Module, hints: Hints, asked: dict[object, Recovered | None]
+) -> tuple[Recovered | None, bool]:
+    """What the first fitting layout makes of the module, and whether its place mattered."""
     key = tuple((suffix, t.dtype, t.shape) for suffix, t in module.tensors.items())
-    if key in alike and not _has_contents(module, hints):
-        return alike[key]
+    if key in asked and not _has_contents(module, hints):
+        return asked[key], False
     for layout in LAYOUTS:
         found = layout.recover(module, hints)
         if found is not None:
             if not layout.by_path:
-                alike[key] = found
-            return found
-    alike[key] = None
-    return None
+                asked[key] = found
+            return found, layout.by_path
+    asked[key] = None
+    return None, False
 
 
 def _has_contents(module: Module, hints: Hints) -> bool:
@@ -168,13 +233,13 @@ _STRAY: Final = Mark(
 )
 
 
-def _leftovers(module: Module, hints: Hints) -> Iterator[tuple[str, Mark]]:
-    """Marks for integers that nobody can unpack, and for scales of no weight."""
-    for suffix, tensor in module.tensors.items():
-        if tensor.dtype.kind is Kind.INTEGER and len(tensor.shape) > 1:
-            yield module.prefix + suffix, _unknown(hints.method)
-        elif suffix in _SCALES and (hints.quantization or tensor.dtype.kind is Kind.SCALE):
-            yield module.prefix + suffix, _STRAY
+def _leftover(tensor: Tensor, suffix: Suffix, hints: Hints) -> Mark | None:
+    """A mark for integers that nobody can unpack, and for scales of no weight."""
+    if tensor.dtype.kind is Kind.INTEGER and len(tensor.shape) > 1:
+        return _unknown(hints.method)
+    if suffix in _SCALES and (hints.quantization or tensor.dtype.kind is Kind.SCALE):
+        return _STRAY
+    return None
 
 
 @cache
