@@ -6,23 +6,23 @@ config, the card, the index and the headers travel together.
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from auditor.core import strict_json
-from auditor.core.checkpoints import Plan, choose, resolve_left_out
+from auditor.core.checkpoints import LeftOut, Plan, choose, resolve_left_out
 from auditor.core.config import ModelConfig, read_config
 from auditor.core.findings import Finding, Severity
 from auditor.core.index import MAX_INDEX_BYTES, ShardIndex, parse_index
-from auditor.core.packing import Hints, Recovery
-from auditor.core.protocols import OpenRepository
+from auditor.core.packing import Hints, Recovery, is_plain
 from auditor.core.quantization import quantization_of
-from auditor.core.record import LeftOut
 from auditor.core.repository import RepoFile
 from auditor.core.tensors import Checkpoint, Header, Span, Tensor, WeightFile, check_index, join
 from auditor.errors import BadAnswer, ContentError, HeaderMalformed, IndexMalformed
 from auditor.formats import FORMATS
 from auditor.formats.safetensors import header_from_json
-from auditor.layouts.recovery import recover
+
+if TYPE_CHECKING:  # it names every noun of the house; here only what asks is loaded
+    from auditor.core.protocols import OpenRepository
 
 CARD: Final = "README.md"
 CONFIG: Final = "config.json"
@@ -57,14 +57,14 @@ class Evidence:
     headers_by: str
 
 
-async def gather_evidence(opened: OpenRepository) -> Evidence:
+async def gather_evidence(opened: "OpenRepository") -> Evidence:
     """Reads one repository. Raises SourceError and ContentError."""
     return await _Gatherer(opened=opened).run()
 
 
 @dataclass(slots=True, kw_only=True)
 class _Gatherer:
-    opened: OpenRepository
+    opened: "OpenRepository"
     findings: list[Finding] = field(default_factory=list)
     spans: list[tuple[str, Span]] = field(default_factory=list)
     headers_by: str = "ranges"
@@ -287,6 +287,10 @@ class _Gatherer:
             config=config.values,
             metadata={k: v for file in checkpoint.files for k, v in file.header.metadata.items()},
         )
+        if is_plain(checkpoint.tensors, hints):
+            return Recovery()
+        from auditor.layouts.recovery import recover  # noqa: PLC0415 - for few models
+
         recovery = recover(checkpoint.tensors, hints)
         if not recovery.wanted:
             return recovery

@@ -98,11 +98,12 @@ async def _audit(
     try:
         sources.open_ahead(refs)
         await asyncio.sleep(0)  # they load the HTTP client and send their questions first
-        await asyncio.to_thread(import_module, "auditor.auditing")
+        loading = asyncio.create_task(asyncio.to_thread(import_module, "auditor.judgement"))
         from auditor.auditing import audit_models, failure_of
 
         with progress(len(refs), shown=show_progress) as on_done:
             audited = iter(await audit_models(refs, sources, on_done=on_done))
+        await loading
     finally:
         await sources.aclose()
     return [

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import click
 
-from auditor.auditing import assign_roles
 from auditor.cli.exits import AGREES, INCOMPLETE, show_error
 from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options
@@ -13,6 +12,7 @@ from auditor.core.identity import ModelRef
 from auditor.core.modules import lines_of, module_tree
 from auditor.errors import HfauditError
 from auditor.evidence import gather_evidence
+from auditor.judgement import assign_roles
 from auditor.source_choice import Sources
 from auditor.writers.modules import FORMS, Tree
 

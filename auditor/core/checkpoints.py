@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from auditor.core.record import LeftOut
 from auditor.core.repository import RepoFile
 from auditor.errors import LimitExceeded, NoWeights, UnsupportedFormat
 
@@ -77,6 +76,15 @@ _FOLDER_REASONS: Final = (
         "an export for another runtime",
     ),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Weight files that were not counted, and why: alternatives are never added together."""
+
+    paths: tuple[str, ...]
+    reason: str
+    size_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

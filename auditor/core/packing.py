@@ -6,12 +6,14 @@ which of them hold weights and how many, which are bookkeeping, and on what it b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from auditor.core.dtypes import Kind
 from auditor.core.findings import Finding
-from auditor.core.roles import Mark
 from auditor.core.tensors import Tensor
+
+if TYPE_CHECKING:
+    from auditor.core.roles import Mark
 
 Suffix = str  # what follows a module's prefix: "qweight", "weight.absmax", "_blocks"
 
@@ -105,7 +107,7 @@ class Recovered:
 class Recovery:
     """All modules of a checkpoint. `wanted` are full names of helper tensors worth reading."""
 
-    marks: Mapping[str, Mark] = field(default_factory=dict)
+    marks: "Mapping[str, Mark]" = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     wanted: Sequence[str] = ()
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, assert_never
 
+from auditor.core.checkpoints import LeftOut
 from auditor.core.comparison import Comparison
 from auditor.core.findings import Finding
 from auditor.core.repository import HubFacts, Origin
@@ -25,15 +26,6 @@ class FileRead:
     format: str
     oid: str | None
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """Weight files that were not counted, and why: alternatives are never added together."""
-
-    paths: tuple[str, ...]
-    reason: str
-    size_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

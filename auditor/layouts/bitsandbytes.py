@@ -17,13 +17,13 @@ Sources: bitsandbytes `functional.py`, `QuantState.as_dict`; `backends/cuda/ops.
 """
 
 import json
-from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from auditor.core.dtypes import Kind
 from auditor.core.packing import Hints, Module, Packed, Recovered, Suffix, exactly
 from auditor.core.tensors import Tensor
+from auditor.core.widths import widths_of
 
 name: Final = "bitsandbytes"
 by_path: Final = False
@@ -42,19 +42,6 @@ _MAX_DIMENSIONS: Final = 8
 _MAX_TILE: Final = 32
 # Weights in 256 blocks of 64: whoever fills that to the last one has even sides.
 _FULL_BLOCKS: Final = 16_384
-
-# What config.json calls the widths of a model: nearly every weight has one of them as a side.
-_WIDTHS: Final = (
-    "hidden_size",
-    "intermediate_size",
-    "d_model",
-    "d_ff",
-    "n_embd",
-    "n_inner",
-    "hidden_dim",
-    "ffn_dim",
-    "dim",
-)
 
 
 class _Count(NamedTuple):
@@ -107,7 +94,7 @@ def _count(module: Module, hints: Hints, packed: Tensor, absmax: Tensor, state: 
         return _Count(told, told, "the quant state gives the shape; bytes and blocks agree")
     if (by_bias := _multiple_of_bias(module, low, high)) is not None:
         return _Count(by_bias, by_bias, "bytes and blocks agree, and a row for each bias")
-    by_widths = {_multiple_of(width, low, high) for width in _widths(hints.config)} - {None}
+    by_widths = {_multiple_of(width, low, high) for width in widths_of(hints.config)} - {None}
     if len(by_widths) == 1 and (found := by_widths.pop()) is not None:
         return _Count(found, found, "bytes and blocks agree, and whole rows of the config's widths")
     is_last_word = not state or content is not None
@@ -153,15 +140,6 @@ def _multiple_of(side: int, low: int, high: int) -> int | None:
     """The one multiple of `side` from `low` to `high`; None where there is none, or more."""
     last = high - high % side
     return last if last >= low > last - side else None
-
-
-def _widths(config: Mapping[str, Any]) -> Iterator[int]:
-    """The widths that a config gives, and those of the parts of a composite one."""
-    for part in (config, *(v for v in config.values() if isinstance(v, Mapping))):
-        for key in _WIDTHS:
-            width = part.get(key)
-            if type(width) is int and width > 0:
-                yield width
 
 
 # -- eight bits

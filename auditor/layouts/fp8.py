@@ -9,7 +9,8 @@
     input_scale, activation_scale, qscale_act, ...         static activations
 
 Also experts in one tensor, `gate_up_proj` F8 [E, H, 2I] with `gate_up_proj_scale` [E, 1, 2I] or
-`gate_up_proj_scale_inv`; and dtypes F4 and F6, whose stored shape is the logical one. Without any scale (a plain cast) an F8 tensor is a plain one. Sources:
+`gate_up_proj_scale_inv`; and dtypes F4 and F6, whose stored shape is the logical one. Without any
+scale (a plain cast) such a tensor is a plain one. Sources:
 transformers `integrations/finegrained_fp8.py`, `integrations/fbgemm_fp8.py`; Model-Optimizer
 `export/quant_utils.py`; compressed-tensors `compressors/naive_quantized/base.py`; ComfyUI
 `comfy/model_base.py`.
@@ -50,10 +51,10 @@ def recover(module: Module, hints: Hints) -> Recovered | None:
     return _stray(module, hints)
 
 
-def _is_fp8(tensor: Tensor) -> bool:
-    return (
-        tensor.dtype.kind is Kind.FLOAT and tensor.dtype.block_bytes == tensor.dtype.block_elements
-    )
+def _is_small(tensor: Tensor) -> bool:
+    """A float of at most eight bits; F4 and F6 are stored by their logical shape."""
+    dtype = tensor.dtype
+    return dtype.kind is Kind.FLOAT and dtype.block_bytes <= dtype.block_elements
 
 
 def _stray(module: Module, hints: Hints) -> Recovered | None:

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 from auditor.core.dtypes import Kind
 from auditor.core.packing import Hints, Module, Packed, Recovered, Suffix
 from auditor.core.tensors import Tensor
+from auditor.core.widths import widths_of
 
 name: Final = "GPTQ"
 by_path: Final = False
@@ -165,6 +166,8 @@ def _fills(shape: _Shape, bits: int, full: int, sizes: Collection[int], hints: H
         return False
     size = full // shape.groups
     if shape.groups == 1 and hints.quantization.get("group_size") == -1:
+        return True
+    if shape.groups == 1 and full in widths_of(hints.config):
         return True
     return size in sizes or size == hints.number("group_size", "q_group_size")
 

@@ -78,7 +78,9 @@ def _bounds(packed: Tensor) -> tuple[int, int]:
     rows, row = packed.shape[0], prod(packed.shape[1:])
     if packed.dtype.name == "I32":
         return (_WORD_PACK * (rows - 1) + 1) * row, _WORD_PACK * rows * row
-    if packed.dtype.kind is Kind.FLOAT:  # bytes seen as floats: an int32 of ten weights at the least
+    if (
+        packed.dtype.kind is Kind.FLOAT
+    ):  # bytes seen as floats: an int32 of ten weights at the least
         return packed.elements, 8 * packed.dtype.bytes_for(packed.elements)
     return packed.elements, 8 * packed.elements
 
@@ -115,9 +117,7 @@ def _of_integers(
                 yield group * row
 
 
-def _of_floats(
-    packed: Tensor, scale: Tensor | None, settings: Sequence[_Setting]
-) -> Iterator[int]:
+def _of_floats(packed: Tensor, scale: Tensor | None, settings: Sequence[_Setting]) -> Iterator[int]:
     """Bytes or int32 seen as floats, or weights that are not packed; the group size tells."""
     if scale is None or scale.elements <= 1 or scale.shape != (scale.elements, 1):
         return

@@ -7,9 +7,9 @@
     weight_g_idx       I32 [in]                   the group of each column
 
 Since release 0.17 a row is packed densely, words = ceil(in * bits / 32). Before, no number crossed
-a word: words = ceil(in / (32 // bits)). The two differ for 3, 5, 6 and 7 bits, and the width is known
-only up to a word: the bytes of `weight_shape` settle it, or whole groups (a width of several groups
-must be a multiple of the group), or `weight_g_idx`. Source: compressed-tensors
+a word: words = ceil(in / (32 // bits)). The two differ for 3, 5, 6 and 7 bits, and the width is
+known only up to a word: the bytes of `weight_shape` settle it, or whole groups (a width of several
+groups must be a multiple of the group), or `weight_g_idx`. Source: compressed-tensors
 `compressors/pack_quantized`, `quantization/lifecycle/forward_helpers.py`.
 """
 

@@ -42,7 +42,7 @@ _IN_LAYER: Final = re.compile(
     r"(?:(?:model|language_model|llm)\.)*layers\.[0-9]+\."
     r"(?:self_attn|(?:mlp|block_sparse_moe|feed_forward)(?P<expert>\.experts\.[0-9]+)?)"
     r"\.(?P<linear>[a-z0-9_]+)\.",
-    re.A,
+    re.ASCII,
 )
 _TEXT_KEYS: Final = ("text_config", "llm_config", "language_config")
 

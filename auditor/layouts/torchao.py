@@ -145,13 +145,19 @@ def _words(
     if shape is not None:
         agrees = shape in sides
     else:
-        agrees = scale is not None and len(scale.shape) == 2 and any(  # noqa: PLR2004 - a matrix
-            scale.shape[1] == out and scale.shape[0] and columns % scale.shape[0] == 0
-            for out, columns in sides
+        agrees = (
+            scale is not None
+            and len(scale.shape) == 2
+            and any(
+                scale.shape[1] == out and scale.shape[0] and columns % scale.shape[0] == 0
+                for out, columns in sides
+            )
         )
     # NOTE: a word has 8 weights of 4 bits; a dtype of fewer bits is not known here, of more is.
-    return exactly(8 * qdata.elements, logical) if agrees else Packed(
-        4 * qdata.elements, 8 * qdata.elements, logical
+    return (
+        exactly(8 * qdata.elements, logical)
+        if agrees
+        else Packed(4 * qdata.elements, 8 * qdata.elements, logical)
     )
 
 

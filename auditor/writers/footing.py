@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from auditor.core.checkpoints import LeftOut
 from auditor.core.findings import Finding, Severity
-from auditor.core.record import AuditRecord, LeftOut, Proof
+from auditor.core.record import AuditRecord, Proof
 from auditor.core.repository import Origin
 from auditor.core.sizes import binary_size, decimal_size, decimal_text, percent
 from auditor.core.tally import LayoutCount
