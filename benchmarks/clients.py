@@ -67,6 +67,8 @@ HFAUDIT: Final = Client(
     command=lambda _, model: (str(BIN / "hfaudit"), model, "-f", "json"),
     elements=_of_hfaudit,
 )
+
+
 def hf_mem(python: str) -> Client:
     """hf-mem as it is installed for `python`."""
     return Client(

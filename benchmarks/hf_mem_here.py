@@ -7,24 +7,27 @@ line of it is changed.
 import sys
 
 import httpx2
+from hf_mem.cli import main
 
-ENDPOINT = httpx2.URL(sys.argv.pop(1))
 PUBLIC = "huggingface.co"
 
 
-class AsyncClient(httpx2.AsyncClient):
-    """Builds requests for the public Hub as requests for ENDPOINT."""
+def redirect(endpoint: str) -> None:
+    """Let every client that is made from now on take requests to the public Hub to `endpoint`."""
+    here = httpx2.URL(endpoint)
 
-    def build_request(self, method: str, url: httpx2.URL | str, **options: object) -> httpx2.Request:
-        meant = httpx2.URL(url)
-        if meant.host == PUBLIC:
-            meant = meant.copy_with(scheme=ENDPOINT.scheme, host=ENDPOINT.host, port=ENDPOINT.port)
-        return super().build_request(method, meant, **options)  # type: ignore[arg-type]
+    class AsyncClient(httpx2.AsyncClient):
+        def build_request(
+            self, method: str, url: httpx2.URL | str, **options: object
+        ) -> httpx2.Request:
+            meant = httpx2.URL(url)
+            if meant.host == PUBLIC:
+                meant = meant.copy_with(scheme=here.scheme, host=here.host, port=here.port)
+            return super().build_request(method, meant, **options)  # type: ignore[arg-type]
 
+    httpx2.AsyncClient = AsyncClient  # type: ignore[misc]
 
-httpx2.AsyncClient = AsyncClient  # type: ignore[misc]
-
-from hf_mem.cli import main  # noqa: E402 - sees the client of above
 
 if __name__ == "__main__":
+    redirect(sys.argv.pop(1))
     main()

@@ -1,8 +1,8 @@
 """Three models made of names, dtypes and shapes, as their configs say; no weights.
 
-    bert-large-like     1 file         398 tensors      336,226,108 elements
-    70B-like            30 shards      723 tensors   70,553,706,496
-    DeepSeek-V3-like    163 shards  91,991 tensors  684,531,386,000, FP8 with scales
+bert-large-like     1 file         398 tensors      336,226,108 elements
+70B-like            30 shards      723 tensors   70,553,706,496
+DeepSeek-V3-like    163 shards  91,991 tensors  684,531,386,000, FP8 with scales
 """
 
 import json
@@ -12,7 +12,6 @@ from math import ceil
 from typing import Final
 
 from builders import Tensors, virtual_header
-
 from hub import Repo, Virtual
 from hub.blobs import Content
 

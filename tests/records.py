@@ -15,6 +15,7 @@ Multilingual BERT  119,547 tokens: 177,853,440, where 110 million are documented
 from collections.abc import Mapping
 from dataclasses import replace
 
+from auditor.core.checkpoints import LeftOut
 from auditor.core.claims import Claim, ClaimSource, Quantity, Scope, exact_quantity, quantity
 from auditor.core.comparison import Comparison
 from auditor.core.findings import Finding, Severity
@@ -23,7 +24,6 @@ from auditor.core.record import (
     AuditRecord,
     ComponentCount,
     FileRead,
-    LeftOut,
     Proof,
 )
 from auditor.core.repository import HubFacts, Origin

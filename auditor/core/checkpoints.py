@@ -16,6 +16,7 @@ MAX_FILES: Final = 200_000  # the Hub advises at most 100,000 files in a reposit
 MAX_SHARDS: Final = 10_000  # the largest known checkpoint has under 1,000 (huggingface.js: 10,000)
 
 SAFETENSORS: Final = "safetensors"
+_ENDING: Final = ".safetensors"
 
 # Endings of weight files, and what such a file is called in a sentence.
 _FORMATS: Final = (
@@ -41,12 +42,13 @@ _FORMATS: Final = (
     (".engine", "TensorRT"),
 )
 
-# Files with a weight file's ending that hold none (transformers Trainer, DeepSpeed, OpenVINO).
+# Files with a weight file's ending that hold none (transformers Trainer, accelerate, DeepSpeed,
+# LeRobot), by their names.
 _NO_WEIGHTS: Final = re.compile(
-    r"(^|/)(training_args\.bin|optimizer[^/]*\.(pt|bin)|scheduler[^/]*\.pt|scaler[^/]*\.pt"
-    r"|rng_state[^/]*\.pth|[^/]*tokenizer[^/]*\.bin|openvino[^/]*\.bin|.*_optim_states\.pt"
-    r"|random_states[^/]*)$"
+    r"training_args\.bin|optimizer.*\.(?:pt|bin|safetensors)|(?:scheduler|sampler).*\.(?:pt|bin)"
+    r"|scaler.*\.pt|rng_state.*\.(?:pth|safetensors)|.*tokenizer.*\.bin|.*_optim_states\.pt"
 )
+_OPENVINO: Final = re.compile(r"openvino.*\.bin")
 
 _SHARD: Final = re.compile(
     r"^(?P<stem>.*?)[-_.](?P<number>\d{3,6})[-_]of[-_](?P<of>\d{3,6})(?P<rest>.*)$"
@@ -70,7 +72,7 @@ _PREFERRED: Final = (
 _FOLDER_REASONS: Final = (
     (re.compile(r"^original/"), "the publisher's original layout of the same weights"),
     (re.compile(r"^metal/"), "a copy for Apple's Metal"),
-    (re.compile(r"(^|/)checkpoint-\d+/"), "a checkpoint of the training"),
+    (re.compile(r"(^|/)(checkpoint-|global_step)\d+/"), "a checkpoint of the training"),
     (
         re.compile(r"(^|/)(onnx|openvino|coreml|gguf|flax|tf|tensorrt)/", re.IGNORECASE),
         "an export for another runtime",
@@ -158,9 +160,12 @@ def choose(subject: str, files: Sequence[RepoFile]) -> Plan:
 
 def format_of(path: str) -> str | None:
     """What kind of weight file `path` is by its name; None for no weight file."""
-    if _NO_WEIGHTS.search(path):
-        return None
     lowered = path.lower()
+    name = lowered.rpartition("/")[2]
+    if _NO_WEIGHTS.fullmatch(name):
+        return None
+    if _OPENVINO.fullmatch(name):
+        return "OpenVINO"
     return next((name for ending, name in _FORMATS if lowered.endswith(ending)), None)
 
 
@@ -195,11 +200,14 @@ def _sets(files: Sequence[RepoFile]) -> list[_Set]:
 
 
 def _stem_of(name: str) -> tuple[str, str, int]:
-    """Stem, variant and number of shards: `model.fp16-00001-of-00002.safetensors` is one of 2."""
-    body = name[: -len(".safetensors")]
+    """Stem, variant and number of shards: `model.fp16-00001-of-00002.safetensors` is one of 2.
+
+    Qwen3.5 numbers behind the ending: `model.safetensors-00001-of-00094.safetensors`.
+    """
+    body = name[: -len(_ENDING)]
     shard = _SHARD.match(body)
     if shard:
-        body = shard["stem"] + shard["rest"]
+        body = shard["stem"].removesuffix(_ENDING) + shard["rest"]
     shards = int(shard["of"]) if shard else 0
     variant = _VARIANT.match(body)
     if variant:
@@ -227,11 +235,13 @@ def _best(sets: Sequence[_Set]) -> tuple[_Set, str]:
         )
 
     best = min(sets, key=rank)
-    reason = dict(_PREFERRED).get(best.stem, "the only weights that are read")
+    reason = dict(_PREFERRED).get(best.stem, "the only safetensors files")
     if best.stem not in ranks and len(sets) > 1:
         reason = "the largest of several sets with names that no loader prefers"
+    if best.variant:
+        reason = f"the {best.variant} variant, and no other of this name is there"
     if best.folder:
-        reason = f"no weights lie at the root; in {best.folder}/ {reason}"
+        reason = f"no safetensors file lies at the root; in {best.folder}/ {reason}"
     return best, reason
 
 
@@ -255,7 +265,9 @@ def _left_out(
     by_kind: dict[str, list[RepoFile]] = {}
     for file, kind in weights:
         if kind != SAFETENSORS and file.path not in taken:
-            reason = _folder_reason(file.path) or f"a {kind} copy"
+            reason = (
+                _folder_reason(file.path) or f"{'an' if kind[0] in 'AEIO' else 'a'} {kind} copy"
+            )
             by_kind.setdefault(reason, []).append(file)
     out.extend(
         LeftOut(
@@ -288,27 +300,41 @@ def _why_not(other: _Set, chosen: _Set) -> str:
 
 
 def _size(files: Iterable[RepoFile]) -> int | None:
-    sizes = [file.size_bytes for file in files]
-    return None if any(size is None for size in sizes) else sum(size or 0 for size in sizes)
+    return _sum(file.size_bytes for file in files)
+
+
+def _sum(sizes: Iterable[int | None]) -> int | None:
+    """The sum; None where one of them is not known."""
+    known = list(sizes)
+    return None if any(size is None for size in known) else sum(size or 0 for size in known)
 
 
 def resolve_left_out(
     plan: Plan, shards: Sequence[str], files: Sequence[RepoFile]
 ) -> tuple[LeftOut, ...]:
-    """What is left out once the index has named the `shards` of a plan that had no paths."""
-    if plan.chosen.paths:
-        return plan.left_out
+    """What is left out once the index has named the `shards`, which need not be the plan's paths.
+
+    A file of the plan that the index does not name is left out; one that it names is not.
+    """
     named = set(shards)
-    others = [
-        file for file in files if format_of(file.path) == SAFETENSORS and file.path not in named
-    ]
-    if not others:
+    if named == set(plan.chosen.paths):
         return plan.left_out
-    reason = "not named by the index"
-    extra = LeftOut(
-        paths=tuple(file.path for file in others), reason=reason, size_bytes=_size(others)
-    )
-    return tuple(sorted((*plan.left_out, extra), key=lambda left: left.paths))
+    sizes = {file.path: file.size_bytes for file in files}
+    kept = [
+        LeftOut(paths=paths, reason=left.reason, size_bytes=_sum(sizes.get(p) for p in paths))
+        for left in plan.left_out
+        if (paths := tuple(path for path in left.paths if path not in named))
+    ]
+    told = named.union(*(left.paths for left in kept))
+    others: dict[str, list[str]] = {}
+    for path in sizes:
+        if path not in told and format_of(path) == SAFETENSORS:
+            others.setdefault(_folder_reason(path) or "not named by the index", []).append(path)
+    kept += [
+        LeftOut(paths=tuple(sorted(paths)), reason=why, size_bytes=_sum(map(sizes.get, paths)))
+        for why, paths in others.items()
+    ]
+    return tuple(sorted(kept, key=lambda left: left.paths))
 
 
 def _nothing_to_read(

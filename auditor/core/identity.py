@@ -76,25 +76,36 @@ def parse_model_ref(
     if not stripped:
         raise InvalidModel("model", "the id is empty", hint=_HINT)
     if any(not character.isprintable() for character in stripped):
-        raise InvalidModel(ascii(stripped)[:80], "the id has control characters", hint=_HINT)
+        raise InvalidModel(_shown(ascii(stripped)), "the id has control characters", hint=_HINT)
     if _looks_like_a_path(stripped) or is_folder(stripped):
         return _folder(stripped, revision)
-    if "://" in stripped or stripped.startswith(_HUB_HOSTS):
+    if "://" in stripped or stripped.partition("/")[0].lower() in _HUB_HOSTS:
         repo_id, own_revision = _split_url(stripped, hub_hosts)
     else:
-        repo_id, _, own_revision = stripped.partition("@")
-        if "@" in stripped and not own_revision:
-            raise InvalidModel(stripped, "nothing follows the `@`", hint="give `org/name@revision`")
+        repo_id, own_revision = _split_at(stripped, stripped)
     _check_repo_id(repo_id, stripped)
     if own_revision and revision and own_revision != revision:
         raise InvalidModel(
-            stripped,
+            _shown(stripped),
             f"two revisions: {own_revision} in the id, {revision} beside it",
             hint="leave one of them out",
         )
     chosen = own_revision or revision or DEFAULT_REVISION
     _check_revision(chosen, stripped)
     return HubRef(repo_id=repo_id, revision=chosen, requested=stripped)
+
+
+def _shown(text: str) -> str:
+    """`text` as an error names it, cut where it is longer than any id."""
+    return text if len(text) <= MAX_ID_CHARACTERS else text[: MAX_ID_CHARACTERS - 1] + "…"
+
+
+def _split_at(name: str, text: str) -> tuple[str, str]:
+    """Id and revision of `org/name@revision`; the revision is empty where none is given."""
+    repo_id, at, revision = name.partition("@")
+    if at and not revision:
+        raise InvalidModel(_shown(text), "nothing follows the `@`", hint="give `org/name@revision`")
+    return repo_id, revision
 
 
 def _looks_like_a_path(text: str) -> bool:
@@ -107,7 +118,7 @@ def _looks_like_a_path(text: str) -> bool:
 
 def _folder(text: str, revision: str | None) -> FolderRef:
     if revision is not None:
-        raise InvalidModel(text, "a folder has no revisions", hint="leave `--revision` out")
+        raise InvalidModel(_shown(text), "a folder has no revisions", hint="leave `--revision` out")
     return FolderRef(path=text, requested=text)
 
 
@@ -117,12 +128,17 @@ def _split_url(text: str, hub_hosts: tuple[str, ...]) -> tuple[str, str]:
     if parts[:2] == ["api", "models"]:
         parts = parts[2:]
     if not parts:
-        raise InvalidModel(text, "the URL names no repository", hint=_HINT)
+        raise InvalidModel(_shown(text), "the URL names no repository", hint=_HINT)
     if parts[0] in _OTHER_KINDS:
-        raise InvalidModel(text, f"a URL of the Hub's {parts[0]}", hint="only models are audited")
+        reason = f"a URL of the Hub's {parts[0]}"
+        raise InvalidModel(_shown(text), reason, hint="only models are audited")
     for at in (1, 2):
-        if len(parts) > at and parts[at] in _PATH_WORDS:
+        if len(parts) > at + 1 and parts[at] in _PATH_WORDS:
             return "/".join(parts[:at]), _revision_of(parts[at + 1 :])
+    for at, part in enumerate(parts[:2]):
+        if "@" in part:  # huggingface_hub's file system: hf://org/name@revision/file
+            name, revision = _split_at(part, text)
+            return "/".join((*parts[:at], name)), _revision_of([revision, *parts[at + 1 :]])
     return "/".join(parts[:2]), ""
 
 
@@ -130,16 +146,20 @@ def _url_path(text: str, hub_hosts: tuple[str, ...]) -> list[str]:
     try:
         url = urlsplit(text if "://" in text else f"https://{text}")
     except ValueError as error:
-        raise InvalidModel(text, f"not a URL: {error}", hint=_HINT) from error
+        raise InvalidModel(_shown(text), f"not a URL: {error}", hint=_HINT) from error
     parts = [unquote(part) for part in url.path.split("/") if part]
     if url.scheme == "hf":
-        return [part for part in (url.netloc, *parts) if part != "models"]
+        return [part for part in (unquote(url.netloc), *parts) if part != "models"]
+    user, at, host = url.netloc.rpartition("@")
+    if at:  # as in an address to clone from: never repeated, the user may be a token
+        shown = text.replace(f"{user}@", "***@")
+        raise InvalidModel(_shown(shown), "the URL holds a user name or a token", hint=_HINT)
     if url.scheme not in {"http", "https"}:
-        raise InvalidModel(text, f"a URL of scheme `{url.scheme}`", hint=_HINT)
-    if url.netloc.lower() not in {*_HUB_HOSTS, *hub_hosts}:
+        raise InvalidModel(_shown(text), f"a URL of scheme `{url.scheme}`", hint=_HINT)
+    if host.lower() not in {*_HUB_HOSTS, *hub_hosts}:
         raise InvalidModel(
-            text,
-            f"`{url.netloc}` is not the Hub",
+            _shown(text),
+            f"`{host}` is not the Hub",
             hint="for a mirror, give its address with --endpoint and the id alone",
         )
     return parts
@@ -165,8 +185,7 @@ def _check_repo_id(repo_id: str, text: str) -> None:
         reason = "an id has letters, digits, `-`, `_` and `.`, and no `-` or `.` at its ends"
     else:
         return
-    shown = text if len(text) <= MAX_ID_CHARACTERS else text[: MAX_ID_CHARACTERS - 1] + "…"
-    raise InvalidModel(shown, reason, hint=_HINT)
+    raise InvalidModel(_shown(text), reason, hint=_HINT)
 
 
 def _check_revision(revision: str, text: str) -> None:
@@ -176,7 +195,7 @@ def _check_revision(revision: str, text: str) -> None:
         or not _REVISION.fullmatch(revision)
     ):
         raise InvalidModel(
-            text,
+            _shown(text),
             f"`{revision[:80]}` is no revision",
             hint="give a branch, a tag, a commit, or refs/pr/N",
         )

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
-from auditor.core.roles import PARAMETER_ROLES, Assignment, Role
+from auditor.core.roles import PARAMETER_ROLES, Assignment, Mark, Role
 from auditor.core.tally import Amount
 from auditor.core.tensors import Tensor
+
+MAX_DEPTH: Final = 64  # the deepest of known models have 20; a hostile name is nothing but dots
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,16 +25,15 @@ class Module:
     dtypes: set[str] = field(default_factory=set)
     children: dict[str, "Module"] = field(default_factory=dict)
 
-    def add(self, tensor: Tensor, role: Role) -> None:
+    def add(self, tensor: Tensor, parameters: int | None) -> None:
         self.amount += Amount(tensors=1, elements=tensor.elements, stored_bytes=tensor.stored_bytes)
         self.dtypes.add(tensor.dtype.name)
-        if role in PARAMETER_ROLES:
-            if self.parameters is not None:
-                self.parameters += tensor.elements
-        elif role is Role.PACKED:
+        if parameters == 0:
+            self.others += tensor.elements
+        elif parameters is None or self.parameters is None:
             self.parameters = None
         else:
-            self.others += tensor.elements
+            self.parameters += parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +54,24 @@ def module_tree(tensors: Iterable[Tensor], assignment: Assignment, *, root: str)
     top = Module(name=root)
     for tensor in tensors:
         role = assignment.rule_of(tensor).role
+        parameters = _parameters(tensor, role, assignment.marks.get(tensor.name))
         node = top
-        node.add(tensor, role)
-        for part in tensor.name.split("."):
+        node.add(tensor, parameters)
+        for part in tensor.name.split(".", MAX_DEPTH - 1):
             node = node.children.setdefault(part, Module(name=part))
-            node.add(tensor, role)
+            node.add(tensor, parameters)
     return top
+
+
+def _parameters(tensor: Tensor, role: Role, mark: Mark | None) -> int | None:
+    """The parameters that a tensor holds; None where its packing hides them."""
+    if role is Role.PACKED:
+        return None
+    if role not in PARAMETER_ROLES:
+        return 0
+    if mark is None:
+        return tensor.elements
+    return mark.low if mark.low == mark.high else None
 
 
 def lines_of(top: Module, *, depth: int | None) -> Iterator[Line]:

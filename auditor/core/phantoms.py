@@ -48,6 +48,9 @@ _FAMILIES: Final = (
     _Family(types=frozenset({"stablelm"}), flags={"use_qkv_bias": _QKV}),
 )
 
+# The names that tell: the biases, and what stands beside them in a packed layer.
+PHANTOM_ENDINGS: Final = (".bias", ".qweight", ".scales", ".B", ".s")
+
 _PHANTOM: Final = Mark(
     Role.AUXILIARY,
     "phantom biases",

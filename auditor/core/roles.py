@@ -7,10 +7,10 @@ up once for each.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -123,16 +123,21 @@ _star_for_first_numbers: Final = partial(re.compile(r"\n[0-9]+(?=\.)").sub, "\n*
 
 def pattern_of(name: str) -> str:
     """`name` with each number before a dot as `*`."""
-    return patterns_of([name])[0]
+    return patterns_of((name,))[0]
 
 
-def patterns_of(names: Sequence[str]) -> list[str]:
+@lru_cache(maxsize=2)  # the packings, the ties and the roles of a checkpoint ask one after another
+def patterns_of(names: tuple[str, ...]) -> Sequence[str]:
     """The pattern of each name, in one pass over all of them."""
     lines = "\n" + "\n".join(names)
     patterns = _star_for_first_numbers(_star_for_numbers(lines)).split("\n")[1:]
     if len(patterns) != len(names):  # a name with a line break in it
-        return [patterns_of([name.replace("\n", " ")])[0] for name in names]
+        return [pattern_of(name.replace("\n", " ")) for name in names]
     return patterns
+
+
+def names_of(tensors: Sequence[Tensor]) -> tuple[str, ...]:
+    return tuple([tensor.name for tensor in tensors])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +171,8 @@ _MTP_PROJECTION: Final = "eh_proj.weight"
 _MTP_MODULES: Final = ("mtp.", "model.mtp.", "model.mtp_layers.", "mtp_block.")
 
 
-def mtp_prefixes(names: Collection[str]) -> tuple[str, ...]:
+@lru_cache(maxsize=2)
+def mtp_prefixes(names: tuple[str, ...]) -> tuple[str, ...]:
     """Prefixes of the multi-token-prediction modules among `names`."""
     layers = {n.removesuffix(_MTP_PROJECTION) for n in names if n.endswith(_MTP_PROJECTION)}
     inside = [name for name in names if name.startswith(_MTP_MODULES)]
@@ -184,7 +190,7 @@ def assign(
 
     The last rule must hold for everything.
     """
-    names = [tensor.name for tensor in tensors]
+    names = names_of(tensors)
     prefixes = mtp_prefixes(names)
     # NOTE: columns and plain tuples, counted in one go; a loop with a Bucket for each tensor would
     # take four times as long, and the largest models have half a million of them.

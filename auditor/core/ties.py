@@ -13,7 +13,7 @@ from typing import Final
 
 from auditor.core.config import ModelConfig
 from auditor.core.findings import Finding, Severity
-from auditor.core.roles import Mark, Role, mtp_prefixes
+from auditor.core.roles import Mark, Role, mtp_prefixes, names_of, patterns_of
 from auditor.core.tensors import Tensor
 
 _TOKEN_TABLES: Final = (
@@ -128,7 +128,7 @@ PAIRS: Final = (
 )
 _COPIES: Final = tuple(pair.copy for pair in PAIRS)
 _ORIGINALS: Final = tuple({original for pair in PAIRS for original in pair.originals})
-_ENDINGS: Final = tuple(ending.lstrip(".") for ending in (*_COPIES, *_ORIGINALS))
+_ENDINGS: Final = (*_COPIES, *_ORIGINALS)
 
 
 def tied_copies(
@@ -139,15 +139,18 @@ def tied_copies(
     Without a config (`has_config` false) nothing says whether a head is tied: both are counted, and
     a finding says so.
     """
-    # NOTE: without the dot first, in one pass; few names remain for the closer look.
-    near = [t for t in tensors if t.name.endswith(_ENDINGS)]
-    if not any(f".{tensor.name}".endswith(_COPIES) for tensor in near):
+    names = names_of(tensors)
+    patterns = patterns_of(names)
+    near = {pattern for pattern in set(patterns) if f".{pattern}".endswith(_ENDINGS)}
+    if not any(f".{pattern}".endswith(_COPIES) for pattern in near):
         return {}, ()
-    beside = mtp_prefixes([tensor.name for tensor in tensors])
+    beside = mtp_prefixes(names)
     named = {
         f".{tensor.name}": tensor
-        for tensor in near
-        if tensor.dtype.trainable and not (beside and tensor.name.startswith(beside))
+        for pattern, tensor in zip(patterns, tensors, strict=True)
+        if pattern in near
+        and tensor.dtype.trainable
+        and not (beside and tensor.name.startswith(beside))
     }
     copies = [name for name in named if name.endswith(_COPIES)]
     originals = [name for name in named if name.endswith(_ORIGINALS)]

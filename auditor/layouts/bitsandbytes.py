@@ -81,7 +81,7 @@ def _four_bit(module: Module, hints: Hints, own: Suffix, prefix: str) -> Recover
 
 
 def _count(module: Module, hints: Hints, packed: Tensor, absmax: Tensor, state: Suffix) -> _Count:
-    """How many weights: at least as many as the bytes and the blocks say together."""
+    """How many weights the bytes hold: one number where another witness agrees, else a range."""
     unit = 2 * packed.dtype.block_bytes  # weights of one stored element
     full = unit * packed.elements
     low, high = full - 1, full + unit - 2  # stored are (n + 1) // unit elements
@@ -90,26 +90,39 @@ def _count(module: Module, hints: Hints, packed: Tensor, absmax: Tensor, state: 
         return _Count(min(packed.elements, low), high, "its blocks do not fit its bytes")
     content = hints.contents.get(module.prefix + state) if state else None
     told = _told_by_state(content) if content is not None else None
-    if told is not None and low <= told <= high:
-        return _Count(told, told, "the quant state gives the shape; bytes and blocks agree")
-    if (by_bias := _multiple_of_bias(module, low, high)) is not None:
-        return _Count(by_bias, by_bias, "bytes and blocks agree, and a row for each bias")
+    if told is not None:
+        if low <= told <= high:
+            return _exactly(told, "the quant state gives the shape")
+        return _Count(low, high, "the quant state gives another shape than the bytes")
+    if (found := _by_sides(module, hints, low, high)) is not None:
+        return found
+    is_unread = bool(state) and content is None
+    blocks_are_full = any(b * absmax.elements == full for b in blocks)
+    if not is_unread and blocks_are_full and not full % _FULL_BLOCKS:
+        return _exactly(full, "all blocks of blocks are full")
+    return _Count(low, high, "odd and even numbers of weights fill as many bytes", is_unread)
+
+
+def _exactly(weights: int, witness: str) -> _Count:
+    return _Count(weights, weights, f"bytes and blocks agree, and {witness}")
+
+
+def _by_sides(module: Module, hints: Hints, low: int, high: int) -> _Count | None:
+    """The one number from `low` to `high` that has whole rows of a known length."""
+    bias = module.tensors.get("bias")
+    if bias is not None and len(bias.shape) == 1 and bias.elements:
+        by_bias = _multiple_of(bias.elements, low, high)
+        if by_bias is not None:
+            return _exactly(by_bias, "there is a row for each bias")
     by_widths = {_multiple_of(width, low, high) for width in widths_of(hints.config)} - {None}
-    if len(by_widths) == 1 and (found := by_widths.pop()) is not None:
-        return _Count(found, found, "bytes and blocks agree, and whole rows of the config's widths")
-    is_last_word = not state or content is not None
-    if (
-        is_last_word
-        and not full % _FULL_BLOCKS
-        and any(b * absmax.elements == full for b in blocks)
-    ):
-        return _Count(full, full, "bytes and blocks agree, and all blocks of blocks are full")
-    return _Count(
-        low,
-        high,
-        "the bytes are rounded up: an odd number of weights looks the same",
-        not is_last_word,
-    )
+    found = by_widths.pop() if len(by_widths) == 1 else None
+    return None if found is None else _exactly(found, "the rows are as wide as the config says")
+
+
+def _multiple_of(side: int, low: int, high: int) -> int | None:
+    """The one multiple of `side` from `low` to `high`; None where there is none, or more."""
+    last = high - high % side
+    return last if last >= low > last - side else None
 
 
 def _told_by_state(content: bytes) -> int | None:
@@ -126,20 +139,6 @@ def _told_by_state(content: bytes) -> int | None:
     if not all(type(side) is int and 0 < side < 1 << 48 for side in shape):
         return None
     return prod(shape)
-
-
-def _multiple_of_bias(module: Module, low: int, high: int) -> int | None:
-    """The one number from `low` to `high` that has whole rows for the outputs of a bias."""
-    bias = module.tensors.get("bias")
-    if bias is None or len(bias.shape) != 1 or not bias.elements:
-        return None
-    return _multiple_of(bias.elements, low, high)
-
-
-def _multiple_of(side: int, low: int, high: int) -> int | None:
-    """The one multiple of `side` from `low` to `high`; None where there is none, or more."""
-    last = high - high % side
-    return last if last >= low > last - side else None
 
 
 # -- eight bits

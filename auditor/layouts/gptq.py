@@ -144,6 +144,10 @@ def _without_g_idx(shape: _Shape, said: int | None, hints: Hints) -> Recovered:
     bits = _only(by_zeros or _BITS, hints)
     if bits is not None and said is None:
         full = shape.rows * shape.word // bits
+        named = [w for w in widths_of(hints.config) if shape.rows in _words(w, bits, shape.word)]
+        if by_zeros and len(named) == 1:
+            reason = "scales, zero points and the config's widths give {out} x {n}"
+            return _recovered(shape, named[0], named[0], bits, reason)
         # A config that alone knows the bits must know the groups too; zero points are a witness.
         sizes = _GROUP_SIZES if by_zeros else frozenset()
         if _fills(shape, bits, full, sizes, hints):
@@ -166,8 +170,6 @@ def _fills(shape: _Shape, bits: int, full: int, sizes: Collection[int], hints: H
         return False
     size = full // shape.groups
     if shape.groups == 1 and hints.quantization.get("group_size") == -1:
-        return True
-    if shape.groups == 1 and full in widths_of(hints.config):
         return True
     return size in sizes or size == hints.number("group_size", "q_group_size")
 

@@ -43,6 +43,7 @@ suffixes: Final[tuple[Suffix, ...]] = ("W_q", *_HELPERS)
 _PER_BYTE: Final = {8: 1, 6: 1, 5: 1, 4: 2, 3: 10, 2: 4, 1.58: 4, 1: 8}  # bits: weights an element
 _BYTE_PACKS: Final = (1, 2, 4, 8)
 _WORD_PACK: Final = 10
+_WORD_BYTES: Final = 4
 _MAX_TAGS: Final = 1_000
 _SHAPE_BYTES: Final = {"I64": 8, "I32": 4}
 
@@ -59,7 +60,7 @@ def recover(module: Module, hints: Hints) -> Recovered | None:
         return None
     low, high = _bounds(packed)
     told = _told(module, hints)
-    if told is not None and low <= told <= high:
+    if told is not None and _holds(packed, told):
         count = exactly(told)
     else:
         count = _from_scales(packed, _scale(module), _settings(hints)) or Packed(low, high)
@@ -83,6 +84,13 @@ def _bounds(packed: Tensor) -> tuple[int, int]:
     ):  # bytes seen as floats: an int32 of ten weights at the least
         return packed.elements, 8 * packed.dtype.bytes_for(packed.elements)
     return packed.elements, 8 * packed.elements
+
+
+def _holds(packed: Tensor, weights: int) -> bool:
+    """Whether so many weights can fill the packed tensor."""
+    low, high = _bounds(packed)
+    is_whole = packed.dtype.name != "U8" or weights in {n * packed.elements for n in _BYTE_PACKS}
+    return low <= weights <= high and is_whole
 
 
 def _from_scales(
@@ -126,7 +134,7 @@ def _of_floats(packed: Tensor, scale: Tensor | None, settings: Sequence[_Setting
     for per_element, group in settings:
         if rows == groups and columns == group:
             yield groups * group
-        bytes_each = 4 if per_element == _WORD_PACK else 1
+        bytes_each = _WORD_BYTES if per_element == _WORD_PACK else 1
         if _filled_rows(groups, per_element) == rows and row_bytes == group * bytes_each:
             yield groups * group
 
@@ -186,7 +194,9 @@ def _parts(quantization: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _setting(part: Mapping[str, Any]) -> _Setting | None:
     bits, group = part.get("nbits"), part.get("group_size")
-    if type(bits) not in {int, float} or type(group) is not int or group < 1:
+    if isinstance(bits, bool) or not isinstance(bits, int | float):
+        return None
+    if type(group) is not int or group < 1:
         return None
     per_element = _PER_BYTE.get(bits)
     return _Setting(per_element, group) if per_element else None

@@ -2,8 +2,8 @@
 
     weight._data         I8 or F8 [out, in, ..]      8 bits: one weight per element
     weight._scale        [out, 1] or []
-    weight._data._data   U8 [ceil(n/g * b/8), g]     4 and 2 bits: groups packed along the first side,
-                         U8 [ceil(out * b/8), in]    or rows where no group size divides `in`
+    weight._data._data   U8 [ceil(n/g * b/8), g]     4 and 2 bits: groups packed along the first
+                         U8 [ceil(out * b/8), in]    side, or rows where no group size divides `in`
     weight._scale        [n/g, 1] (or [out, 1])
     weight._shift        as the scale
     input_scale, output_scale   []                   always there; of LayerNorm too

@@ -12,15 +12,16 @@ from typing import Final
 
 from auditor.core.dtypes import Kind
 from auditor.core.packing import Hints, Module, Recovered, Recovery, Suffix, is_plain
-from auditor.core.phantoms import phantom_biases
+from auditor.core.phantoms import PHANTOM_ENDINGS, phantom_biases
 from auditor.core.protocols import Layout
-from auditor.core.roles import Mark, Role, patterns_of
+from auditor.core.roles import Mark, Role, names_of, patterns_of
 from auditor.core.tensors import Tensor
 from auditor.layouts import LAYOUTS
 
 MAX_WANTED: Final = 16  # helper tensors that are read; each costs two requests on the Hub
 
 WEIGHT: Final = "weight"
+_TEXT: Final = "quant_state"  # bitsandbytes' JSON, with numbers of any length
 
 
 def _by_last_word(suffixes: Iterable[Suffix]) -> Mapping[str, tuple[Suffix, ...]]:
@@ -32,7 +33,12 @@ def _by_last_word(suffixes: Iterable[Suffix]) -> Mapping[str, tuple[Suffix, ...]
 
 
 _KNOWN: Final = {suffix for layout in LAYOUTS for suffix in layout.suffixes} - {WEIGHT, "bias", ""}
-_DOTTED: Final = _by_last_word(_KNOWN - {s for layout in LAYOUTS for s in layout.appended})
+# NOTE: what one layout appends may be a whole name of another: torchao's `_weight_scale`.
+_DOTTED: Final = _by_last_word(
+    _KNOWN & {s for layout in LAYOUTS for s in set(layout.suffixes) - set(layout.appended)}
+)
+# Weights of modules inside a packed one: VPTQ's centroids.
+_INNER_WEIGHTS: Final = tuple(f".{suffix}" for suffix in _KNOWN if suffix.endswith(".weight"))
 _APPENDED: Final = tuple(
     sorted({s for layout in LAYOUTS for s in layout.appended} - {""}, key=len, reverse=True)
 )
@@ -65,7 +71,9 @@ def recover(tensors: Sequence[Tensor], hints: Hints) -> Recovery:
             mark = _mark(found, suffix) if found else _leftover(members[0], suffix, hints)
             if mark is not None:
                 marks.update(dict.fromkeys([tensor.name for tensor in members], mark))
-    marks.update(phantom_biases({tensor.name: tensor for tensor in tensors}, hints.config))
+    if any(mark.layout for mark in set(marks.values())):
+        biased = {t.name: t for t in tensors if t.name.endswith(PHANTOM_ENDINGS)}
+        marks.update(phantom_biases(biased, hints.config))
     return Recovery(marks=marks, wanted=tuple(wanted[:MAX_WANTED]))
 
 
@@ -120,7 +128,7 @@ def _prefix(name: str, suffix: Suffix) -> str:
 def _alike(tensors: Sequence[Tensor]) -> Iterator[_Alike]:
     """All modules that store a name which a packing may have, or an integer `weight`."""
     stored: dict[str, list[Tensor]] = {}
-    for pattern, tensor in zip(patterns_of([t.name for t in tensors]), tensors, strict=True):
+    for pattern, tensor in zip(patterns_of(names_of(tensors)), tensors, strict=True):
         if pattern in stored:
             stored[pattern].append(tensor)
         else:
@@ -128,7 +136,8 @@ def _alike(tensors: Sequence[Tensor]) -> Iterator[_Alike]:
     families: dict[str, dict[Suffix, list[Tensor]]] = {}
     for pattern, members in stored.items():
         word = pattern[pattern.rfind(".") + 1 :]
-        if word == WEIGHT and all(t.dtype.kind is not Kind.INTEGER for t in members):
+        is_own = not pattern.endswith(_INNER_WEIGHTS)
+        if word == WEIGHT and is_own and all(t.dtype.kind is not Kind.INTEGER for t in members):
             continue
         if place := _place(pattern, word):
             families.setdefault(place[0], {})[place[1]] = members
@@ -137,10 +146,16 @@ def _alike(tensors: Sequence[Tensor]) -> Iterator[_Alike]:
         yield from _split(_Alike(members=found | plain))
 
 
+def _kind_of(suffix: Suffix, tensor: Tensor) -> object:
+    """Dtype and shape; of a text, whose length says nothing, the dtype alone."""
+    return tensor.dtype, None if _TEXT in suffix else tensor.shape
+
+
 def _split(family: _Alike) -> Iterator[_Alike]:
     """The family whole if its modules are alike, else each module by itself."""
     kinds = (
-        {(tensor.dtype, tensor.shape) for tensor in members} for members in family.members.values()
+        {_kind_of(suffix, tensor) for tensor in members}
+        for suffix, members in family.members.items()
     )
     if all(len(kind) == 1 for kind in kinds) and family.is_uniform():
         yield family
@@ -164,7 +179,7 @@ def _recovered(
     module: Module, hints: Hints, asked: dict[object, Recovered | None]
 ) -> tuple[Recovered | None, bool]:
     """What the first fitting layout makes of the module, and whether its place mattered."""
-    key = tuple((suffix, t.dtype, t.shape) for suffix, t in module.tensors.items())
+    key = tuple((suffix, _kind_of(suffix, t)) for suffix, t in module.tensors.items())
     if key in asked and not _has_contents(module, hints):
         return asked[key], False
     for layout in LAYOUTS:

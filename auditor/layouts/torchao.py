@@ -4,16 +4,19 @@ A parameter `weight` of class Int4Tensor is stored as the tensors that its objec
 header's free text has a JSON object under the parameter's name: `_type`, and among `_data` the
 logical `shape` of the classes that pack (not of those whose elements are weights).
 
-    _weight_qdata            Float8Tensor, Int8Tensor, IntxUnpackedToInt8Tensor  F8 or I8 [.., out, in]
-                             Int4Tensor, NVFP4Tensor   U8 [.., out, in/2]
-                             MXTensor                  F8 or U8 [.., out, in], of fp4 U8 [.., out, in/2]
-                             Int4PlainInt32Tensor      I32 [out, in/8]
-                             Int4TilePackedTo4dTensor  I32 [out/8, in/128, 32, 4]; out filled up to
-                                                       multiples of 8, in of 1024
-    _weight_scale            Int4: [in/g, out]   MX: E8M0 [.., out, in/32]   NVFP4: E4M3 [.., out, in/16]
-                             MX and NVFP4 may be swizzled: rows filled up to 128, columns to 4
-    _weight_zero_point       as the scale
-    _weight_scale_and_zero   [in/g, out, 2]
+    _weight_qdata
+        Float8Tensor, Int8Tensor, IntxUnpackedToInt8Tensor   F8 or I8 [.., out, in]
+        Int4Tensor, NVFP4Tensor    U8 [.., out, in/2]
+        MXTensor                   F8 or U8 [.., out, in]; of fp4 U8 [.., out, in/2]
+        Int4PlainInt32Tensor       I32 [out, in/8]
+        Int4TilePackedTo4dTensor   I32 [out/8, in/128, 32, 4]; out filled up to 8, in to 1024
+    _weight_scale
+        Int4Tensor                 BF16 [in/g, out]
+        MXTensor                   F8_E8M0 [.., out, in/32]
+        NVFP4Tensor                F8_E4M3 [.., out, in/16]
+        MX and NVFP4 may be swizzled: rows filled up to 128, columns to 4
+    _weight_zero_point             as the scale
+    _weight_scale_and_zero         [in/g, out, 2]
 
 Sources (0.18): torchao `prototype/safetensors/safetensors_support.py`,
 `quantization/quantize_/workflows/*/*_tensor.py`, `prototype/mx_formats/*_tensor.py`.
@@ -147,18 +150,15 @@ def _words(
     else:
         agrees = (
             scale is not None
-            and len(scale.shape) == 2
+            and len(scale.shape) == 2  # noqa: PLR2004 - a matrix
             and any(
                 scale.shape[1] == out and scale.shape[0] and columns % scale.shape[0] == 0
                 for out, columns in sides
             )
         )
-    # NOTE: a word has 8 weights of 4 bits; a dtype of fewer bits is not known here, of more is.
-    return (
-        exactly(8 * qdata.elements, logical)
-        if agrees
-        else Packed(4 * qdata.elements, 8 * qdata.elements, logical)
-    )
+    if agrees:
+        return exactly(8 * qdata.elements, logical)
+    return Packed(qdata.elements, 8 * qdata.elements, logical)
 
 
 def _tiles(qdata: Tensor, known: Matrix | None, logical: str) -> Packed | None:
