@@ -1,17 +1,24 @@
-"""Writes the pages of docs/reference that say what the tables of the program say.
+"""Writes what the documentation can take from the program itself.
 
-python scripts/build_docs.py            # writes them
-python scripts/build_docs.py --check    # only says which are not what would be written
+    python scripts/build_docs.py            # writes it
+    python scripts/build_docs.py --check    # only says which pages are not what would be written
+
+Pages of docs/reference say what the tables of the program say. In all others, what stands under a
+command in a `console` block is what that command prints, run without network or cache.
 """
 
 import argparse
+import os
 import re
+import shlex
+import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from importlib import import_module
-from inspect import cleandoc, getdoc
+from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -248,7 +255,8 @@ def hostile() -> Iterator[str]:
         A header is text that a stranger wrote. Before a tensor is counted, the whole header and the
         size of the file are held against the rules of the format, as the reference reader
         (`safetensors/src/tensor.rs`) does, and in two places more strictly. Nothing of the data is
-        needed for that, so a file of 100 GB is checked with one request of 100 kB.
+        needed for that, so a file of 100 GB is checked with 100 kB of it, or a little more where
+        its header is long.
 
         A file that is refused is an outcome of its own, `failed`, with the reason; the other models
         of the call are audited.
@@ -400,6 +408,37 @@ def _text(text: str) -> Iterator[str]:
             )
 
 
+# -- commands and what they print
+
+_CONSOLE: Final = re.compile(r"^```console\n\$ hfaudit (.+)\n(?:.*\n)*?```$", re.MULTILINE)
+
+
+def replayed(text: str) -> str:
+    """`text` with the output of each command as it is now."""
+    return _CONSOLE.sub(lambda found: _run(found[1]), text)
+
+
+def _run(arguments: str) -> str:
+    others = ("HF_", "PYTHON", "COLUMNS", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(  # noqa: S603 - our own command
+            (str(Path(sys.executable).with_name("hfaudit")), *shlex.split(arguments)),
+            env={**kept, "HOME": home, "HF_HOME": home, "NO_COLOR": "1"},
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return f"```console\n$ hfaudit {arguments}\n{done.stdout}{done.stderr}```"
+
+
+def with_commands() -> list[Path]:
+    """The pages that are written by hand."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [page for page in pages if page.parent != TARGET or page.name not in PAGES]
+
+
 PAGES: Final[dict[str, Page]] = {
     "command-line.md": command_line,
     "dtypes.md": dtypes,
@@ -416,20 +455,26 @@ def rendered(page: Page) -> str:
     return "\n".join((_MARK, "", *page())) + "\n"
 
 
+def current() -> Iterator[tuple[Path, str]]:
+    """Every page with the text that it should have."""
+    for name, page in PAGES.items():
+        yield TARGET / name, rendered(page)
+    for path in with_commands():
+        yield path, replayed(path.read_text(encoding="utf-8"))
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=getdoc(sys.modules[__name__]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
     stale = []
-    for name, page in PAGES.items():
-        path, text = TARGET / name, rendered(page)
+    for path, text in current():
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
-        stale.append(name)
+        stale.append(str(path.relative_to(ROOT)))
         if not check:
             path.write_text(text, encoding="utf-8")
-    said = ", ".join(stale) or "none"
-    print(f"{'not current' if check else 'written'}: {said} of {len(PAGES)} pages")
+    print(f"{'not current' if check else 'written'}: {', '.join(stale) or 'none'}")
     return 1 if check and stale else 0
 
 

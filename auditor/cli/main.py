@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "audit": "Count models and hold them against what is documented (the default).",
     "tensors": "Print the tree of a model's modules with their counts.",
     "snapshot": "Record what an audit reads, to replay it later.",
+    "formats": "List the weight files that are read and the packings that are understood.",
 }
 # The headers of 92,000 tensors make a million small tuples and lists at once. The collector would
 # walk over them again and again, a fifth of the time, and find nothing: they have no cycles.

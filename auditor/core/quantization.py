@@ -90,13 +90,22 @@ _GROUP_KEYS: Final = (
     "quantized_layers",
 )
 _BITS_IN_NAME: Final = re.compile(
-    r"(?:^|_)(?:W|[UQ]?INT|(?:NV|MX)?FP|FLOAT)([1-8])(?![0-9])", re.ASCII
+    r"(?:^|_)(W|[UQ]?INT|(?:NV|MX)?FP|FLOAT)([1-8])(?![0-9])", re.ASCII
 )
+_OF_FLOATS: Final = ("FP", "FLOAT")
 
 
-def bits_of(section: _Section) -> frozenset[int]:
-    """Every number of bits that the section says a weight may have; empty where it says none."""
-    return frozenset(bits for part in weight_sections(section) for bits in _bits(part))
+def bits_of(section: _Section, *, integers: bool = False) -> frozenset[int]:
+    """Every number of bits that the section says a weight may have; empty where it says none.
+
+    With `integers`, what it says of floats is left out.
+    """
+    return frozenset(
+        bits
+        for part in weight_sections(section)
+        for bits, is_float in _bits(part)
+        if not (integers and is_float)
+    )
 
 
 def weight_sections(section: _Section) -> Iterator[_Section]:
@@ -109,12 +118,13 @@ def weight_sections(section: _Section) -> Iterator[_Section]:
             yield _mapping(group_.get("weights")) or _mapping(group_.get("weight")) or group_
 
 
-def _bits(part: _Section) -> Iterator[int]:
+def _bits(part: _Section) -> Iterator[tuple[int, bool]]:
+    """Numbers of bits, and whether they are said of floats."""
     for key in _BIT_KEYS:
         value = part.get(key)
         if type(value) is int and 0 < value <= MAX_BITS:
-            yield value
+            yield value, part.get("type") == "float"
     for key in _NAME_KEYS:
         value = part.get(key)
         if isinstance(value, str) and (found := _BITS_IN_NAME.search(value[:64].upper())):
-            yield int(found[1])
+            yield int(found[2]), found[1].endswith(_OF_FLOATS)

@@ -88,7 +88,7 @@ def _fits(packed: Tensor, scale: Tensor) -> bool:
 def _densities(packed: Tensor, hints: Hints) -> frozenset[int]:
     """The bits that a weight may have, as far as the config and the dtype say."""
     if packed.dtype.name == "I8":
-        if _library(hints) in _ONE_TO_AN_I8 or bits_of(hints.quantization) == {8}:
+        if _library(hints) in _ONE_TO_AN_I8 or bits_of(hints.quantization, integers=True) == {8}:
             return frozenset({8})
         return frozenset({4, 8})
     said = bits_of(hints.quantization) & _WEIGHTS_OF_BYTES.keys()

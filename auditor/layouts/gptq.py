@@ -8,8 +8,8 @@
 The same names and shapes in GPTQ v1 and v2 and in auto-round's `auto_gptq` and `gptqmodel` formats.
 Three bits are packed densely: 32 weights to three words. Two witnesses: `scales` has as many
 columns as `qweight`, and `g_idx` has as many inputs as fill its rows. Without `g_idx` the bits
-follow from `qzeros` (or config), and groups that are full stand for the inputs: the kernels take
-layers whose inputs are a multiple of 32.
+follow from `qzeros` (or config), and a width that config.json names, or a round one, stands for the
+inputs: a row's last word may hold fewer of them than it could.
 
 Sources: AutoGPTQ `nn_modules/qlinear/qlinear_cuda_old.py`; GPTQModel
 `nn_modules/qlinear/__init__.py`, `GPTQQuantLinear._register_gptq_buffers`.
@@ -32,7 +32,8 @@ suffixes: Final[tuple[Suffix, ...]] = ("qweight", *_BOOKKEEPING)
 WORD_BITS: Final = {"I8": 8, "I16": 16, "I32": 32, "I64": 64}
 _BITS: Final = (2, 3, 4, 5, 6, 7, 8)
 _GROUP_SIZES: Final = frozenset({16, 32, 64, 128, 256, 512, 1024})
-_INPUTS_MULTIPLE: Final = 32
+# No known layer is a few inputs short of a multiple of this, the width of a 7B model.
+_ROUND_WIDTH: Final = 4_096
 
 
 class _Shape(NamedTuple):
@@ -143,17 +144,11 @@ def _without_g_idx(shape: _Shape, said: int | None, hints: Hints) -> Recovered:
     by_zeros = tuple(b for b in _BITS if _fit_zeros(shape, b))
     bits = _only(by_zeros or _BITS, hints)
     if bits is not None and said is None:
-        full = shape.rows * shape.word // bits
-        named = [w for w in widths_of(hints.config) if shape.rows in _words(w, bits, shape.word)]
-        if by_zeros and len(named) == 1:
-            reason = "scales, zero points and the config's widths give {out} x {n}"
-            return _recovered(shape, named[0], named[0], bits, reason)
-        # A config that alone knows the bits must know the groups too; zero points are a witness.
-        sizes = _GROUP_SIZES if by_zeros else frozenset()
-        if _fills(shape, bits, full, sizes, hints):
-            witness = "zero points" if by_zeros else "config"
+        inputs = _named_width(shape, bits, hints) or _full_rows(shape, bits)
+        # Zero points are a witness of the bits; a config that knows them must know the groups too.
+        if inputs and _fills_groups(shape, inputs, hints, any_size=bool(by_zeros)):
             return _recovered(
-                shape, full, full, bits, f"scales, groups and {witness} give {{out}} x {{n}}"
+                shape, inputs, inputs, bits, "scales, groups and zero points or config: {out} x {n}"
             )
     possible = (bits,) if bits is not None else by_zeros or _BITS
     low = min(_fewest(shape, b) for b in possible)
@@ -164,14 +159,26 @@ def _without_g_idx(shape: _Shape, said: int | None, hints: Hints) -> Recovered:
     return _recovered(shape, low, high, bits, "{out} outputs; no g_idx tells how many inputs")
 
 
-def _fills(shape: _Shape, bits: int, full: int, sizes: Collection[int], hints: Hints) -> bool:
-    """Whether `full` inputs fill every row and every group."""
-    if shape.rows * shape.word % bits or full % _INPUTS_MULTIPLE or full % shape.groups:
-        return False
-    size = full // shape.groups
+def _named_width(shape: _Shape, bits: int, hints: Hints) -> int | None:
+    """The one width of config.json that fills the rows."""
+    named = [w for w in widths_of(hints.config) if shape.rows in _words(w, bits, shape.word)]
+    return named[0] if len(named) == 1 else None
+
+
+def _full_rows(shape: _Shape, bits: int) -> int | None:
+    """The inputs that fill the rows to the last bit, where fewer are out of the question."""
+    inputs, rest = divmod(shape.rows * shape.word, bits)
+    return inputs if not rest and not inputs % _ROUND_WIDTH else None
+
+
+def _fills_groups(shape: _Shape, inputs: int, hints: Hints, *, any_size: bool) -> bool:
+    """Whether `inputs` make as many groups as are stored: of the config's size, or of any usual."""
+    said = hints.number("group_size", "q_group_size")
+    sizes = ({said} if said else set()) | (_GROUP_SIZES if any_size else set())
     if shape.groups == 1 and hints.quantization.get("group_size") == -1:
         return True
-    return size in sizes or size == hints.number("group_size", "q_group_size")
+    whole = shape.groups == 1 and any_size and inputs in widths_of(hints.config)
+    return whole or any(-(-inputs // size) == shape.groups for size in sizes)
 
 
 def _fewest(shape: _Shape, bits: int) -> int:

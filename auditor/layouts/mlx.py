@@ -14,7 +14,7 @@ Sources: mlx `python/mlx/nn/layers/quantized.py`; transformers `integrations/met
 
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from auditor.core.dtypes import Kind
 from auditor.core.packing import Hints, Module, Packed, Recovered, Suffix, exactly
@@ -46,6 +46,7 @@ _MODES: Final = {
 _FLOATS: Final = tuple(setting for mode, setting in _MODES.items() if mode != "affine")
 _AFFINE: Final = tuple(_Setting(g, b) for g in (32, 64, 128) for b in (2, 3, 4, 5, 6, 8))
 _METAL_BITS: Final = (2, 4, 8)
+_WRAPPERS: Final = ("model.", "language_model.", "language_model.model.")
 
 
 def recover(module: Module, hints: Hints) -> Recovered | None:
@@ -125,28 +126,27 @@ def _setting(path: str, hints: Hints) -> _Setting | None:
     """What the config says of the module at `path`; None where it says nothing sensible."""
     for section in (hints.config.get("quantization"), hints.quantization):
         if isinstance(section, Mapping) and section:
-            return _read(_own(path, section) or section)
+            own = next((section[name] for name in _names(path) if name in section), True)
+            return _read(section if own is True else own)
     return None
 
 
-def _own(path: str, section: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The settings of the module itself.
+def _names(path: str) -> Iterator[str]:
+    """The names that the config may have for `path`, its own first.
 
-    NOTE: a wrapper may have put its own name before all paths of the one side or the other.
+    NOTE: a wrapper may have put its name before all paths of the one side or of the other.
     """
-    own = section.get(path)
-    if own is None:
-        parts = path.split(".")
-        tails = (".".join(parts[i:]) for i in range(1, min(len(parts), 4)))
-        own = next((section[tail] for tail in tails if tail in section), None)
-    return own if isinstance(own, Mapping) else None
+    yield path
+    parts = path.split(".")
+    yield from (".".join(parts[i:]) for i in range(1, min(len(parts), 3)))
+    yield from (wrapper + path for wrapper in _WRAPPERS)
 
 
-def _read(settings: Mapping[str, Any]) -> _Setting | None:
-    mode = settings.get("mode", "affine")
-    default = _MODES.get(mode) if isinstance(mode, str) else None
-    if default is None:
+def _read(settings: object) -> _Setting | None:
+    """Affine settings; None where they are of another mode or `false`: not packed at all."""
+    if not isinstance(settings, Mapping) or settings.get("mode", "affine") != "affine":
         return None
+    default = _MODES["affine"]
     group, bits = settings.get("group_size", default.group), settings.get("bits", default.bits)
     if type(group) is not int or type(bits) is not int:
         return None

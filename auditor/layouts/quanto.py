@@ -32,11 +32,11 @@ _PACKED: Final = "weight._data._data"
 suffixes: Final[tuple[Suffix, ...]] = (_BYTES, _PACKED, *_HELPERS)
 
 
-def recover(module: Module, hints: Hints) -> Recovered | None:  # noqa: ARG001 - shapes suffice
+def recover(module: Module, hints: Hints) -> Recovered | None:
     """8-bit elements, or bytes whose rows are the scales' packed."""
     scale = module.tensors.get("weight._scale")
     if scale is None:
-        return None
+        return _activations(module) if hints.method in {"", "quanto"} else None
     data = module.tensors.get(_BYTES)
     packed = module.tensors.get(_PACKED)
     if data is not None and packed is None and _is_eight_bit(data) and data.elements:
@@ -51,6 +51,22 @@ def recover(module: Module, hints: Hints) -> Recovered | None:  # noqa: ARG001 -
         bookkeeping=tuple(suffix for suffix in _HELPERS if suffix in module.tensors),
         reason="a scale for each row of weights, and so many rows packed",
         bits=bits or None,
+    )
+
+
+def _activations(module: Module) -> Recovered | None:
+    """The scales of a LayerNorm whose outputs are quantised and whose weight is not."""
+    scales = _HELPERS[2:]
+    rest = {s: tensor for s, tensor in module.tensors.items() if s not in scales}
+    if not rest.keys() <= {"weight", "bias"} or any(module.shape(s) != () for s in scales):
+        return None
+    if any(t.dtype.kind is not Kind.FLOAT or t.dtype.block_bytes == 1 for t in rest.values()):
+        return None
+    return Recovered(
+        layout=name,
+        weights={},
+        bookkeeping=scales,
+        reason="scales of what goes in and out, beside a weight that is not quantised",
     )
 
 

@@ -243,6 +243,8 @@ _SCALES: Final = frozenset(
     weight_scale weight_scale_inv weight_scale_2 input_zero_point output_zero_point k_zero_point
     v_zero_point q_zero_point""".split()
 )
+# Names of bookkeeping that plain models have for integers of their own.
+_PLAIN_TOO: Final = frozenset("indices perm shape axis meta scale scales zero".split())
 _STRAY: Final = Mark(
     Role.AUXILIARY, "quantisation scales", "a scale of activations or caches: no parameter"
 )
@@ -250,7 +252,8 @@ _STRAY: Final = Mark(
 
 def _leftover(tensor: Tensor, suffix: Suffix, hints: Hints) -> Mark | None:
     """A mark for integers that nobody can unpack, and for scales of no weight."""
-    if tensor.dtype.kind is Kind.INTEGER and len(tensor.shape) > 1:
+    may_be_plain = suffix in _PLAIN_TOO and not hints.quantization
+    if tensor.dtype.kind is Kind.INTEGER and len(tensor.shape) > 1 and not may_be_plain:
         return _unknown(hints.method)
     if suffix in _SCALES and (hints.quantization or tensor.dtype.kind is Kind.SCALE):
         return _STRAY

@@ -25,16 +25,18 @@ _TILE: Final = 16
 def recover(module: Module, hints: Hints) -> Recovered | None:
     """Rows by the offsets, columns by the permutation, and as many tiles as those take."""
     dense, offsets = module.tensors.get("dense_weights"), module.shape("row_offsets")
-    if dense is None or dense.dtype.name != "I64" or not offsets or len(offsets) != 1:
+    if dense is None or dense.dtype.name != "I64" or not dense.elements or offsets is None:
         return None
     tiles, rest = divmod(dense.elements, _TILE)
-    if len(dense.shape) != 1 or rest or not tiles:
-        return None
     permutation = module.shape("in_perm")
     columns = 2 * permutation[0] if permutation and len(permutation) == 1 else 0
     return Recovered(
         layout=name,
-        weights={"dense_weights": _count(tiles, offsets[0] - 1, columns, module.prefix, hints)},
+        weights={
+            "dense_weights": Packed(0, _TILE * dense.elements)  # no whole tiles
+            if rest
+            else _count(tiles, offsets[0] - 1 if offsets else 0, columns, module.prefix, hints)
+        },
         bookkeeping=tuple(suffix for suffix in _HELPERS if suffix in module.tensors),
         reason="row offsets, permutation and tiles of 16 x 16 fit one another",
         bits=3,

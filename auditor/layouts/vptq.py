@@ -2,6 +2,7 @@
 
     indices                    I32 [groups, ceil(out / v), ceil(group * bits / 32)]   bits of both
                                indices together; or I16 [groups, ceil(out / v), group], not packed
+                               (in older files the same bits seen as F16)
     centroids.weight           F16 [groups, C v]
     res_centroids.weight       F16 [groups, R v]
     outlier_centroids.weight   F16 [1, C' v'],  outlier_indices I16 [1, ceil(out / v'), outliers]
@@ -33,6 +34,7 @@ _HELPERS: Final[tuple[Suffix, ...]] = (
 )
 suffixes: Final[tuple[Suffix, ...]] = ("indices", *_HELPERS)
 
+_INDEX_DTYPES: Final = frozenset({"I32", "I16", "U16", "F16"})
 _WORD_BITS: Final = 32
 _MAX_INDEX_BITS: Final = 24
 _MAX_SIZE: Final = 1 << 32
@@ -44,7 +46,7 @@ def recover(module: Module, hints: Hints) -> Recovered | None:
     indices, centroids = module.tensors.get("indices"), module.shape("centroids.weight")
     if indices is None or len(indices.shape) != _INDICES_RANK or not indices.elements:
         return None
-    if indices.dtype.name not in {"I32", "I16", "U16"} or not centroids or len(centroids) != 2:  # noqa: PLR2004 - a table
+    if indices.dtype.name not in _INDEX_DTYPES or not centroids or len(centroids) != 2:  # noqa: PLR2004 - a table
         return None
     layer = _layer(module.prefix.removesuffix("."), hints.quantization)
     columns = _columns(module, layer)
@@ -72,10 +74,11 @@ def _columns(module: Module, layer: Mapping[str, Any]) -> int | None:
 def _vector(module: Module, layer: Mapping[str, Any], columns: int | None) -> int | None:
     """The length of a vector: the config's where it divides the centroids, or by the index bits."""
     _, all_centroids = module.tensors["centroids.weight"].shape
+    found = set(_by_index_bits(module, columns)) if columns else set()
     lengths = layer.get("vector_lens")
     if isinstance(lengths, list) and len(lengths) > 1 and (length := _size(lengths[1])):
-        return length if all_centroids % length == 0 else None
-    found = set(_by_index_bits(module, columns)) if columns else set()
+        fits = length in found if found else all_centroids % length == 0
+        return length if fits else None
     return found.pop() if len(found) == 1 else None
 
 

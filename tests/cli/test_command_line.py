@@ -17,6 +17,7 @@ from command import Ran, environment, hfaudit
 from hub import Account, Hub, Repo, Settings
 
 TINY: Tensors = {"wte.weight": ("F32", [10, 4]), "h.0.attn.bias": ("F32", [1, 1, 8, 8])}
+PLAIN = {"model.safetensors": safetensors_file({"wte.weight": ("F32", [10, 4])})}
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
@@ -32,7 +33,7 @@ def files(card: str = "", **extra: bytes) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def hub() -> Iterator[Hub]:
     repos = [
-        Repo("org/agrees", files("A model with 40 parameters.\n")),
+        Repo("org/agrees", files("A model with 40 parameters.\n", **PLAIN)),
         Repo("org/differs", files("A model with 7B parameters.\n")),
         Repo("org/new-name", files(), aliases=("old-name",)),
         Repo("org/gated", files(), gated="manual"),

@@ -128,6 +128,12 @@ def test_bits_as_each_library_says_them(section: dict[str, Any], bits: set[int])
     assert bits_of(section) == bits
 
 
+def test_what_is_said_of_floats_is_nothing_about_integers() -> None:
+    assert bits_of({"quant_algo": "FP8"}, integers=True) == set()
+    assert bits_of({"weights": {}, "num_bits": 8, "type": "float"}, integers=True) == set()
+    assert bits_of({"quant_algo": "W8A8_SQ_PER_CHANNEL"}, integers=True) == {8}
+
+
 def test_widths_are_those_of_the_model_and_of_the_models_inside_it() -> None:
     config = {
         "hidden_size": 64,

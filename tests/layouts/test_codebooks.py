@@ -75,6 +75,16 @@ def test_without_an_entry_the_outputs_are_known_up_to_a_vector() -> None:
     assert seen(module(Q_PROJ, vptq(4096)), config=LLAMA_3_8B).total == 16_777_216
 
 
+def test_indices_seen_as_floats_are_no_weights() -> None:
+    stored: Tensors = {
+        "indices": ("F16", [1, 128, 4096]),
+        "centroids.weight": ("F16", [1, 65536 * 8]),
+        "perm": ("I16", [4096]),
+    }
+    config = {"config_for_layers": {"a": layer(1024)}}
+    assert seen(module("a", stored), quantization=config).total == 1024 * 4096
+
+
 @given(
     st.integers(1, 3000),
     st.integers(2, 64).map(lambda n: 32 * n),
@@ -119,6 +129,12 @@ def test_spqr_without_a_permutation_has_the_config_for_a_witness() -> None:
     stored = module(Q_PROJ, spqr(4096, 4096, ordered=False))
     assert seen(stored, config=LLAMA_3_8B).total == 16_777_216
     assert seen(stored).total is None
+
+
+def test_spqr_of_no_whole_tiles_is_a_range() -> None:
+    stored = {**spqr(32, 32), "dense_weights": ("I64", [63])}
+    found = seen(module("a", stored))
+    assert (found.low, found.high) == (0, 63 * 16)
 
 
 @given(st.integers(1, 300), st.integers(1, 150).map(lambda n: 2 * n), st.integers(0, 400))
@@ -173,5 +189,6 @@ def test_plain_tensors_of_such_names_stay_plain() -> None:
         "b.weight_scale": ("F32", [4]),
         "c.weight": ("F32", [8, 8]),
         "c.tables": ("F32", [4]),
+        "d.indices": ("I64", [7, 7]),
     }
     assert seen(stored).total == 16 + 4 + 16 + 4 + 64 + 4

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,46 @@ def test_a_path_has_settings_of_its_own() -> None:
     assert seen(stored, quantization=quantization).total == 8 * 4096 + 8 * 2048
     wrapped = {f"language_model.{name}": tensor for name, tensor in stored.items()}
     assert seen(wrapped, quantization=quantization).total == 8 * 4096 + 8 * 2048
+
+
+def test_a_config_of_another_mode_or_of_no_packing_is_no_witness() -> None:
+    stored = module("m.a", affine([8], 256, 64))  # 4 words to a scale: 4 bits in 32, 2 in 64
+    for quantization in (
+        {"group_size": 32, "bits": 4, "mode": "mxfp4"},
+        said(32, 4, **{"m.a": False}),
+        said(32, 4, **{"model.m.a": {"group_size": 128, "bits": 1}}),
+    ):
+        found = seen(stored, quantization=quantization)
+        assert (found.low, found.high) == (8 * 2048, 8 * 4096)
+
+
+def llama(layers: int, hidden: int, inner: int, keys: int, vocabulary: int) -> Tensors:
+    """Shapes of a Llama of 4 bits in groups of 64, the embedding and the head too."""
+    linear = {
+        "self_attn.q_proj": (hidden, hidden),
+        "self_attn.k_proj": (keys, hidden),
+        "self_attn.v_proj": (keys, hidden),
+        "self_attn.o_proj": (hidden, hidden),
+        "mlp.gate_proj": (inner, hidden),
+        "mlp.up_proj": (inner, hidden),
+        "mlp.down_proj": (hidden, inner),
+    }
+    stored: dict[str, tuple[str, Sequence[int]]] = {"model.norm.weight": ("BF16", [hidden])}
+    for table in ("model.embed_tokens", "lm_head"):
+        stored |= module(table, affine([vocabulary], hidden // 8, hidden // 64))
+    for number in range(layers):
+        layer = f"model.layers.{number}"
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            stored[f"{layer}.{norm}.weight"] = ("BF16", [hidden])
+        for name, (rows, columns) in linear.items():
+            stored |= module(f"{layer}.{name}", affine([rows], columns // 8, columns // 64))
+    return stored
+
+
+def test_a_whole_llama_3_8b() -> None:
+    found = seen(llama(32, 4096, 14336, 1024, 128256), quantization=said(64, 4))
+    assert found.total == 8_030_261_248
+    assert found.layouts == ("MLX",)
 
 
 def test_experts_and_a_bias_count_and_the_plural_does_not() -> None:

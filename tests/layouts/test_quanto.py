@@ -52,6 +52,12 @@ def test_rows_that_the_scales_do_not_fit_are_a_range() -> None:
     assert (found.low, found.high) == (19 * 64, 40 * 64)
 
 
+def test_a_norm_has_scales_of_its_own_when_activations_are_quantised() -> None:
+    norm: Tensors = {"weight": ("BF16", [32]), "bias": ("BF16", [32]), **SCALARS}
+    found = seen({**module("a", grouped(4, 32, 8)), **module("b", norm)})
+    assert (found.total, found.auxiliary) == (8 * 32 + 64, 2 * 8 + 4)
+
+
 def test_a_learnt_scale_beside_a_plain_weight_stays_plain() -> None:
     stored: Tensors = {"a.weight": ("F32", [4, 4]), "a.scale": ("F32", [4]), "i": ("I64", [1])}
     assert seen(stored).total == 20
@@ -83,7 +89,9 @@ def test_what_quanto_saves(tmp_path: Path, kind: str, shape: tuple[int, int]) ->
     safetensors = pytest.importorskip("safetensors.torch")
     out, columns = shape
     model = torch.nn.Sequential(torch.nn.Linear(columns, out), torch.nn.LayerNorm(out))
-    quanto.quantize(model.to(torch.bfloat16), weights=getattr(quanto, kind))
+    quanto.quantize(
+        model.to(torch.bfloat16), weights=getattr(quanto, kind), activations=quanto.qint8
+    )
     quanto.freeze(model)
     path = tmp_path / "model.safetensors"
     safetensors.save_file(model.state_dict(), path)
