@@ -32,16 +32,14 @@ def environment(home: Path, **extra: str) -> Mapping[str, str]:
     return {**kept, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", **extra}
 
 
-def hfaudit(
-    *args: str, home: Path, cwd: Path | None = None, seconds: float = 60, **extra: str
-) -> Ran:
-    """Runs `hfaudit` with `args`; `extra` are environment variables."""
+def hfaudit(*args: str, home: Path, **extra: str) -> Ran:
+    """Runs `hfaudit` with `args` in the folder `home`; `extra` are environment variables."""
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "auditor", *args],
         env=environment(home, **extra),
-        cwd=cwd or home,
+        cwd=home,
         capture_output=True,
-        timeout=seconds,
+        timeout=60,
         check=False,
     )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -5,7 +5,6 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from builders import Tensors, safetensors_file
 
 import auditor
 from auditor import AuditFailure, AuditRecord, Verdict, audit, audit_many
@@ -14,6 +13,7 @@ from auditor.core.repository import HubFacts, Repository, Traffic
 from auditor.core.tensors import Span
 from auditor.errors import BadAnswer, NotFound, UnknownDtype
 from auditor.sources.memory import MemoryRepository, MemorySource
+from builders import Tensors, safetensors_file
 
 TINY: Tensors = {"wte.weight": ("F32", [10, 4]), "h.0.attn.bias": ("F32", [1, 1, 8, 8])}
 LLAMA_HEAD: Tensors = {
@@ -37,7 +37,7 @@ def repository(
     return {**made, **(extra or {})}
 
 
-def audited(files: Mapping[str, bytes], **source: Any) -> AuditRecord:  # noqa: ANN401
+def audited(files: Mapping[str, bytes], **source: Any) -> AuditRecord:
     return audit("org/model", source=MemorySource({"org/model": files}, **source))
 
 

@@ -12,6 +12,17 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from huggingface_hub import HfApi, close_session, constants
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    GatedRepoError,
+    HfHubHTTPError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined] # no __all__
+
 from hub import (
     Account,
     Fault,
@@ -27,16 +38,6 @@ from hub import (
     Virtual,
     demo,
 )
-from huggingface_hub import HfApi, close_session, constants
-from huggingface_hub.errors import (
-    DisabledRepoError,
-    GatedRepoError,
-    HfHubHTTPError,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined] # no __all__
 
 GIB = 1024**3
 TOKENS = {

@@ -459,6 +459,12 @@ BUFFERS: Final = (
         reason="a few bytes that tell loaders how the file was made",
     ),
     Rule(
+        name="packed weights of an unknown kind",
+        role=Role.PACKED,
+        test=conditions.may_be_packed,
+        reason="integers in a quantised model that no packing is known for",
+    ),
+    Rule(
         name="integer buffers",
         role=Role.BUFFER,
         test=conditions.is_integer,

@@ -117,3 +117,17 @@ FROZEN_CORRECTIONS: Final = frozenset({"ernie4_5_moe", "ernie4_5_vl_moe", "lagun
 def corrects_by_load(_: Bucket, context: Context) -> bool:
     """Whether the router's correction is a buffer that the experts' load moves."""
     return context.config.model_types.isdisjoint(FROZEN_CORRECTIONS)
+
+
+def is_beside(bucket: Bucket, _: Context) -> bool:
+    """Part of a module for multi-token prediction beside the model."""
+    return bucket.mtp
+
+
+def may_be_packed(bucket: Bucket, context: Context) -> bool:
+    """A matrix of integers in a model whose config speaks of quantisation."""
+    return (
+        bucket.dtype.kind is Kind.INTEGER
+        and len(bucket.shape) > 1
+        and context.config.quantization is not None
+    )

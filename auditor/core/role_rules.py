@@ -529,7 +529,27 @@ ORDINARY: Final = (
     ),
 )
 
+BESIDE: Final = (
+    Rule(
+        name="copy of the embedding",
+        role=Role.EMBEDDING,
+        ends=(".embed_tokens.weight",),
+        test=conditions.is_beside,
+        reason="DeepSeek-V3's and GLM-4.5's module for further tokens stores the table once more",
+    ),
+    Rule(
+        name="copy of the head",
+        role=Role.HEAD,
+        head=True,
+        output=True,
+        ends=(".shared_head.head.weight",),
+        test=conditions.is_beside,
+        reason="DeepSeek-V3's and GLM-4.5's module for further tokens stores the head once more",
+    ),
+)
+
 RULES: Final = (
+    *BESIDE,
     *BUFFERS,
     *FROZEN,
     *ADAPTERS,

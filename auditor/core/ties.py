@@ -120,11 +120,8 @@ PAIRS: Final = (
     ),
     Pair(copy=".head.weight", originals=(".rwkv.embeddings.weight",), always=False),
     # NOTE: short endings stand last: the first ending that fits decides.
-    Pair(
-        copy=".decoder.weight",
-        originals=(".embeddings.tok_embeddings.weight", ".model.embed_tokens.weight"),
-        always=False,
-    ),
+    Pair(copy=".head.decoder.weight", originals=(".model.embed_tokens.weight",), always=False),
+    Pair(copy=".decoder.weight", originals=(".embeddings.tok_embeddings.weight",), always=False),
 )
 _COPIES: Final = tuple(pair.copy for pair in PAIRS)
 _ORIGINALS: Final = tuple({original for pair in PAIRS for original in pair.originals})

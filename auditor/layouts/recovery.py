@@ -253,7 +253,8 @@ _STRAY: Final = Mark(
 def _leftover(tensor: Tensor, suffix: Suffix, hints: Hints) -> Mark | None:
     """A mark for integers that nobody can unpack, and for scales of no weight."""
     may_be_plain = suffix in _PLAIN_TOO and not hints.quantization
-    if tensor.dtype.kind is Kind.INTEGER and len(tensor.shape) > 1 and not may_be_plain:
+    is_integer = tensor.dtype.kind is Kind.INTEGER and tensor.elements > 1
+    if is_integer and not may_be_plain:
         return _unknown(hints.method)
     if suffix in _SCALES and (hints.quantization or tensor.dtype.kind is Kind.SCALE):
         return _STRAY

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+
 from builders import Tensors, safetensors_file
 from command import Ran, environment, hfaudit
 from hub import Account, Hub, Repo, Settings
@@ -141,7 +142,7 @@ def test_each_trouble_has_its_own_kind_and_a_next_step(
 
 
 def test_a_token_that_the_hub_refuses_is_told_as_such(hub: Hub, home: Path) -> None:
-    ran = ask(hub, home, "-f", "json", "org/agrees", HF_TOKEN="hf_wrong")  # noqa: S106
+    ran = ask(hub, home, "-f", "json", "org/agrees", HF_TOKEN="hf_wrong")
     assert ran.outcomes[0]["error"]["kind"] == "bad-token"
     assert ran.code == 3
 

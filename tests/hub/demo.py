@@ -11,7 +11,7 @@ from hub.repos import Repo
 
 Shapes: TypeAlias = Mapping[str, tuple[str, tuple[int, ...]]]  # name -> dtype, shape
 
-TOKEN: Final = "hf_demo"  # noqa: S105 - opens the gated demo repository and nothing else
+TOKEN: Final = "hf_demo"
 TOKENS: Final = {TOKEN: Account(name="demo-user", plan="pro", gated="all")}
 _BYTES: Final = {"F32": 4, "I32": 4, "BF16": 2, "F16": 2}
 _SHARDS: Final = 4

@@ -75,11 +75,11 @@ class HubProcess:
         self._process.join(_PATIENCE_SECONDS)
         self._process.close()
 
-    def _ask(self, name: str, *args: object, **options: object) -> Any:  # noqa: ANN401 - by name
+    def _ask(self, name: str, *args: object, **options: object) -> Any:
         self._pipe.send((name, args, options))
         return self._answer()
 
-    def _answer(self) -> Any:  # noqa: ANN401 - by name
+    def _answer(self) -> Any:
         if not self._pipe.poll(_PATIENCE_SECONDS):
             message = f"the server's process is silent for {_PATIENCE_SECONDS} seconds"
             raise TimeoutError(message)

@@ -3,7 +3,7 @@
 from math import prod
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.core.dtypes import DTYPES
@@ -20,7 +20,9 @@ KEYS = st.sampled_from(
     weight_quant_params nbits hidden_size text_config num_attention_heads in_features out_features
     config_groups weights num_bits""".split()
 )
-LEAVES = st.sampled_from([None, True, -1, 0, 4, 64, 1 << 80, 0.5, "4", "bitnet", [], [1, 8], {}])
+LEAVES: st.SearchStrategy[object] = st.sampled_from(
+    [None, True, -1, 0, 4, 64, 1 << 80, 0.5, "4", "bitnet", [], [1, 8], {}]
+)
 CONFIGS = st.dictionaries(KEYS, LEAVES | st.dictionaries(KEYS, LEAVES, max_size=3), max_size=4)
 
 
@@ -41,6 +43,7 @@ def modules(layout: Layout) -> st.SearchStrategy[Module]:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 @given(st.data())
+@settings(max_examples=30)  # of each of the layouts
 def test_every_layout_answers(layout: Layout, data: st.DataObject) -> None:
     module = data.draw(modules(layout))
     hints = Hints(quantization=data.draw(CONFIGS), config=data.draw(CONFIGS))
