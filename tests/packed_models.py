@@ -14,7 +14,7 @@ them, worked out here and not taken from the package under test:
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-Stored = Mapping[str, tuple[str, tuple[int, ...]]]  # name -> dtype, shape
+Stored = dict[str, tuple[str, tuple[int, ...]]]  # name -> dtype, shape
 Rows = Iterator[tuple[str, tuple[str, tuple[int, ...]]]]
 Packer = Callable[[str, int, int], Stored]
 
