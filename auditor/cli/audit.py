@@ -67,7 +67,7 @@ def audit(  # noqa: PLR0913 - one for each option
     asked = [_reference_or_error(choice, model) for model in models]
     if all(isinstance(each, InvalidModel) for each in asked):
         return USAGE
-    outcomes = run(_audit(models, asked, sources, show_progress=not quiet))
+    outcomes = run(_audit(models, asked, sources, report.destination.form, show_progress=not quiet))
     try:
         report.write(outcomes)
     except OutputError as error:
@@ -85,10 +85,20 @@ def _reference_or_error(choice: SourceChoice, model: str) -> ModelRef | InvalidM
         return error
 
 
+def _load(form: str) -> None:
+    """What judges and what writes, in the order in which they are needed."""
+    import_module("auditor.judgement")
+    row = WRITERS[form]
+    import_module(row.module)
+    if row.library:
+        import_module(row.library)
+
+
 async def _audit(
     models: Sequence[str],
     asked: Sequence[ModelRef | InvalidModel],
     sources: Sources,
+    form: str,
     *,
     show_progress: bool,
 ) -> "list[Outcome]":
@@ -98,7 +108,7 @@ async def _audit(
     try:
         sources.open_ahead(refs)
         await asyncio.sleep(0)  # they load the HTTP client and send their questions first
-        loading = asyncio.create_task(asyncio.to_thread(import_module, "auditor.judgement"))
+        loading = asyncio.create_task(asyncio.to_thread(_load, form))
         from auditor.auditing import audit_models, failure_of
 
         with progress(len(refs), shown=show_progress) as on_done:

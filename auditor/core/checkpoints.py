@@ -127,6 +127,11 @@ class _Set:
     def size_bytes(self) -> int:
         return sum(file.size_bytes or 0 for file in self.files)
 
+    @property
+    def missing(self) -> int:
+        """Numbered shards that are not there."""
+        return max(0, self.shards - len(self.files))
+
 
 def choose(subject: str, files: Sequence[RepoFile]) -> Plan:
     """The one checkpoint of `files` to count.
@@ -153,7 +158,7 @@ def choose(subject: str, files: Sequence[RepoFile]) -> Plan:
         paths=tuple(file.path for file in chosen.files),
         index_path=chosen.index_path,
         reason=reason,
-        missing_shards=max(0, chosen.shards - len(chosen.files)),
+        missing_shards=chosen.missing,
     )
     return Plan(chosen=choice, left_out=_left_out(chosen, sets, weights))
 
@@ -216,7 +221,7 @@ def _stem_of(name: str) -> tuple[str, str, int]:
 
 
 def _best(sets: Sequence[_Set]) -> tuple[_Set, str]:
-    """Root before folders, no variant before a variant, loaders' names first, a single file first.
+    """Root before folders, loaders' names first, then what is whole, has no variant, is one file.
 
     Among unknown names the largest is taken.
     """
@@ -227,11 +232,13 @@ def _best(sets: Sequence[_Set]) -> tuple[_Set, str]:
             candidate.folder.count("/") + bool(candidate.folder),
             _folder_reason(candidate.folder + "/") is not None,
             ranks.get(candidate.stem, len(_PREFERRED)),
+            candidate.missing > 0,
             bool(candidate.variant),
             len(candidate.files) != 1,
             -candidate.size_bytes,
             candidate.folder,
             candidate.stem,
+            candidate.shards,
         )
 
     best = min(sets, key=rank)
@@ -271,7 +278,7 @@ def _left_out(
             by_kind.setdefault(reason, []).append(file)
     out.extend(
         LeftOut(
-            paths=tuple(file.path for file in members),
+            paths=tuple(sorted(file.path for file in members)),
             reason=reason,
             size_bytes=_size(members),
         )
@@ -317,7 +324,7 @@ def resolve_left_out(
     A file of the plan that the index does not name is left out; one that it names is not.
     """
     named = set(shards)
-    if named == set(plan.chosen.paths):
+    if named and named == set(plan.chosen.paths):
         return plan.left_out
     sizes = {file.path: file.size_bytes for file in files}
     kept = [

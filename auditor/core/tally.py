@@ -78,6 +78,12 @@ class LayoutCount:
     low: int
     high: int
     stored_bytes: int
+    elements: int = 0  # stored ones that hold the weights
+
+    @property
+    def packs(self) -> bool:
+        """Whether an element holds another number of weights than one."""
+        return not self.low == self.high == self.elements
 
     @property
     def bits_per_weight(self) -> Fraction | None:
@@ -200,6 +206,7 @@ def _layouts(amounts: Mapping[Bucket, Amount]) -> tuple[LayoutCount, ...]:
             low=amount.low,
             high=amount.high,
             stored_bytes=stored[name],
+            elements=amount.elements,
         )
         for name, amount in sorted(weights.items(), key=lambda item: -item[1].high)
     )
@@ -277,10 +284,11 @@ def _stored_counts(tally_: Tally) -> Iterable[Count]:
             value=tally_.total + tally_.tied_copies,
             differs_by=copies,
         )
-    if extra:
+    if extra or tally_.layouts:
+        packed = any(layout.packs for layout in tally_.layouts)
         yield Count(
             key="stored",
-            name="every stored element",
+            name="every stored element" + (", packed ones as one weight" if packed else ""),
             value=tally_.stored.elements,
             differs_by=extra,
         )

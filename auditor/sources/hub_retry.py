@@ -77,6 +77,10 @@ async def persist(once: Callable[[], Awaitable[T]], worth: Callable[[], Effort],
     # Not at the top: most audits never need it, and importing it takes as long as a request.
     import stamina  # noqa: PLC0415
 
+    # NOTE: where structlog is installed, stamina tells of each retry through it, and its default
+    # prints to standard output, into the middle of a report.
+    stamina.instrumentation.set_on_retry_hooks(())
+
     def again(error: Exception) -> bool | float:
         return isinstance(error, Transient) and _pause(error, effort.patience_seconds)
 

@@ -12,10 +12,11 @@ class WriterRow(NamedTuple):
     module: str
     type_name: str
     endings: tuple[str, ...]
+    library: str = ""  # what takes long to import; loaded ahead while the answers travel
 
 
 WRITERS: Final = {
-    "terminal": WriterRow("auditor.writers.terminal", "TerminalWriter", (".txt",)),
-    "csv": WriterRow("auditor.writers.csv", "CsvWriter", (".csv",)),
+    "terminal": WriterRow("auditor.writers.terminal", "TerminalWriter", (".txt",), "rich.console"),
+    "csv": WriterRow("auditor.writers.csv", "CsvWriter", (".csv",), "pandas"),
     "json": WriterRow("auditor.writers.json", "JsonWriter", (".json",)),
 }

@@ -131,11 +131,14 @@ def cost(proof: Proof) -> tuple[str, ...]:
     requests = f"{proof.requests:,} request{'' if proof.requests == 1 else 's'}"
     if proof.retries:
         requests += f" ({proof.retries:,} repeated)"
+    read = f"{decimal_size(proof.bytes_read)} read"
     share = percent(proof.bytes_read, proof.weight_bytes)
-    read = f"{decimal_size(proof.bytes_read)} of {decimal_size(proof.weight_bytes)} read"
+    if share is not None and proof.bytes_read < proof.weight_bytes:
+        whole = decimal_size(proof.weight_bytes)
+        read = f"{decimal_size(proof.bytes_read)} of {whole} read ({share.normalize():f} %)"
     return (
         requests if proof.requests or proof.origin is Origin.HUB else "",
-        f"{read} ({share.normalize():f} %)" if share is not None else read,
+        read,
         f"headers by {line(proof.headers_by, MAX_PLACE)}",
         f"roles by {line(proof.roles_by, MAX_PLACE)}",
     )
