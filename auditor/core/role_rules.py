@@ -346,8 +346,13 @@ EXPERT_PLACES: Final = (
     ".experts.",
     ".switch_mlp.",
     "_exps.",
-    ".block_sparse_moe.input_linear.",
+    ".block_sparse_moe.input_linear.",  # Granite, all experts in one tensor
     ".block_sparse_moe.output_linear.",
+    ".mlp.input_linear.",  # JetMoE, likewise
+    ".mlp.output_linear.",
+    ".moe.gate_proj.",  # Step, likewise
+    ".moe.up_proj.",
+    ".moe.down_proj.",
 )
 EXPERTS: Final = (
     Rule(
@@ -443,6 +448,7 @@ EMBEDDINGS: Final = (
             ".positional_embedding",
             ".position_embd.weight",
             ".absolute_pos_embed",
+            ".position_embedding_table",
             ".pos_emb.weight",
             ".x_position_embeddings.weight",
             ".y_position_embeddings.weight",

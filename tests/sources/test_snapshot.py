@@ -145,7 +145,7 @@ def content_of(snapshot: Snapshot) -> tuple[dict[str, Any], bytes]:
 
 
 def file_of(manifest: object, blobs: bytes) -> bytes:
-    return gzip.compress(MAGIC + json.dumps(manifest).encode() + b"\n" + blobs)
+    return gzip.compress(MAGIC + json.dumps(manifest).encode() + b"\n" + blobs, mtime=0)
 
 
 WHOLE = pack(SNAPSHOT)
@@ -160,13 +160,13 @@ WHOLE = pack(SNAPSHOT)
         (WHOLE[:-1], "cut off"),
         (WHOLE + b"more", "4 bytes follow its end"),
         (WHOLE[:-8] + b"\0" * 8, "incorrect data check"),  # the checksum of the content
-        (gzip.compress(b"something else\n{}\n"), "not a snapshot"),
-        (gzip.compress(MAGIC + b"{}"), "does not end"),
-        (gzip.compress(MAGIC + b"{\n"), "the manifest is no JSON"),
-        (gzip.compress(MAGIC + b"\xff\n"), "the manifest is no JSON"),
-        (gzip.compress(MAGIC + b"[" * 100_000 + b"\n"), "the manifest is no JSON"),
-        (gzip.compress(MAGIC + b"[]\n"), "an object was expected, not an array"),
-        (gzip.compress(MAGIC + b"{}\n"), "schema: a count was expected, not nothing"),
+        (gzip.compress(b"something else\n{}\n", mtime=0), "not a snapshot"),
+        (gzip.compress(MAGIC + b"{}", mtime=0), "does not end"),
+        (gzip.compress(MAGIC + b"{\n", mtime=0), "the manifest is no JSON"),
+        (gzip.compress(MAGIC + b"\xff\n", mtime=0), "the manifest is no JSON"),
+        (gzip.compress(MAGIC + b"[" * 100_000 + b"\n", mtime=0), "the manifest is no JSON"),
+        (gzip.compress(MAGIC + b"[]\n", mtime=0), "an object was expected, not an array"),
+        (gzip.compress(MAGIC + b"{}\n", mtime=0), "schema: a count was expected, not nothing"),
     ],
 )
 def test_what_is_no_snapshot_or_a_broken_one_says_so(data: bytes, reason: str) -> None:
@@ -230,16 +230,16 @@ def test_a_manifest_that_lies_names_the_field(path: str, value: object, reason: 
 
 
 def test_a_bomb_is_stopped_at_the_limit() -> None:
-    bomb = gzip.compress(b"\0" * 10_000_000)
+    bomb = gzip.compress(b"\0" * 10_000_000, mtime=0)
     assert len(bomb) < 10_000
     with pytest.raises(BadSnapshot, match="unpacks to more than 1,000,000 bytes"):
         inflate(bomb, subject="bomb", limit_bytes=1_000_000)
 
 
 def test_what_fills_the_limit_exactly_is_taken() -> None:
-    assert inflate(gzip.compress(b"12345"), subject="five", limit_bytes=5) == b"12345"
+    assert inflate(gzip.compress(b"12345", mtime=0), subject="five", limit_bytes=5) == b"12345"
     with pytest.raises(BadSnapshot, match="more than 4 bytes"):
-        inflate(gzip.compress(b"12345"), subject="five", limit_bytes=4)
+        inflate(gzip.compress(b"12345", mtime=0), subject="five", limit_bytes=4)
 
 
 def test_blobs_that_overlap_cannot_blow_a_file_up() -> None:
