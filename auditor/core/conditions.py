@@ -99,8 +99,12 @@ def is_patch_grid(_: Bucket, context: Context) -> bool:
     return "register_tokens" not in context.patterns
 
 
-def has_table_of_tokens(_: Bucket, context: Context) -> bool:
-    return any(
+def is_output_of_tokens(bucket: Bucket, context: Context) -> bool:
+    """The output matrix of those who call the input table `tok_embeddings`.
+
+    NOTE: the whole name comes first: all patterns are looked through for one tensor alone.
+    """
+    return bucket.pattern in {"output.weight", "model.output.weight"} and any(
         pattern.endswith(("tok_embeddings.weight", "token_embd.weight"))
         for pattern in context.patterns
     )

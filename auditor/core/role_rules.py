@@ -272,8 +272,8 @@ HEADS: Final = (
         role=Role.HEAD,
         head=True,
         output=True,
-        begins=(".output.weight", ".model.output.weight"),
-        test=conditions.has_table_of_tokens,
+        ends=(".output.weight",),
+        test=conditions.is_output_of_tokens,
         reason="the output matrix under Meta's, Mistral's and InternLM's own names",
     ),
     Rule(

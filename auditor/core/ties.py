@@ -40,6 +40,9 @@ class Pair:
     always: bool  # tied by the class, whatever tie_word_embeddings says
 
 
+MAX_PAIRINGS: Final = 10_000  # known models have under 100; each costs a look at two names
+_COMPARED: Final = 512  # characters of two names that are held against each other
+
 _SHARED: Final = (".shared.weight",)
 
 PAIRS: Final = (
@@ -151,6 +154,8 @@ def tied_copies(
     }
     copies = [name for name in named if name.endswith(_COPIES)]
     originals = [name for name in named if name.endswith(_ORIGINALS)]
+    if len(copies) * len(originals) > MAX_PAIRINGS:
+        return {}, (_too_many(len(copies), len(originals)),)
     marks: dict[str, Mark] = {}
     findings: list[Finding] = []
     for name in copies:
@@ -182,7 +187,7 @@ def _original_of(
 
 def _common_prefix(left: str, right: str) -> int:
     same = 0
-    for a, b in zip(left, right, strict=False):
+    for a, b in zip(left[:_COMPARED], right[:_COMPARED], strict=False):
         if a != b:
             break
         same += 1
@@ -191,6 +196,17 @@ def _common_prefix(left: str, right: str) -> int:
 
 def _mark(original: str, reason: str) -> Mark:
     return Mark(Role.TIED_COPY, f"a second copy of {original}", reason)
+
+
+def _too_many(copies: int, originals: int) -> Finding:
+    return Finding(
+        code="tie-not-settled",
+        severity=Severity.WARNING,
+        message=(
+            f"{copies:,} matrices may repeat one of {originals:,}; no model has so many, and all"
+            " are counted"
+        ),
+    )
 
 
 def _stored_twice(name: str, original: str, tensor: Tensor, reason: str) -> Finding:

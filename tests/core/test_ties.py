@@ -218,6 +218,19 @@ def test_the_tables_of_an_extra_layer_are_not_looked_at() -> None:
     assert copies == {"lm_head.weight": "a second copy of model.embed_tokens.weight"}
 
 
+def test_names_made_to_be_compared_without_end_are_not() -> None:
+    stored: Stored = {
+        f"{'x' * 1_000}{number}.{end}": ("F32", (2, 2))
+        for number in range(2_000)
+        for end in ("embed_tokens.weight", "lm_head.weight")
+    }
+    copies, findings = ties(stored, {"tie_word_embeddings": True})
+    assert copies == {}
+    assert [each.message.partition(";")[0] for each in findings] == [
+        "2,000 matrices may repeat one of 2,000"
+    ]
+
+
 @pytest.mark.parametrize(
     "name",
     ["model.layers.0.mlp.decoder.weight", "encoder.output.weight", "my_lm_head.weight"],
