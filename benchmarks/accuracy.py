@@ -154,8 +154,8 @@ def _models() -> Iterator[Case]:
     for name, tensors, model_type, tied, parameters, source in (
         ("Qwen3-0.6B", qwen3_600m(), "qwen3", True, 596_049_920, "card, 0.6B"),
         ("falcon-180B", falcon_180b(), "falcon", None, 178_557_088_768, "index less the head"),
-        ("flan-t5-large", flan_t5_large(), "t5", False, 783_150_080, "Hub"),
-        ("t5-small", t5_small(), "t5", None, 60_506_624, "Hub"),
+        ("flan-t5-large", flan_t5_large(), "t5", False, 783_150_080, "Hub, keras-hub"),
+        ("t5-small", t5_small(), "t5", None, 60_506_624, "transformers, keras-hub"),
     ):
         told = {} if tied is None else {"tie_word_embeddings": tied}
         config = {"model_type": model_type, **told}

@@ -206,14 +206,40 @@ def assign(
     )
     counts = {Bucket(*key): count for key, count in tallied.items()}
     context = Context(config=config, patterns=frozenset(bucket.pattern for bucket in counts))
-    chosen = {bucket: _rule_for(bucket, context, rules) for bucket in counts}
+    table = _Table(rules=rules)
+    chosen = {bucket: _rule_for(bucket, context, table) for bucket in counts}
     return Assignment(counts=counts, rules=chosen, marks=marks, mtp_prefixes=prefixes)
 
 
-def _rule_for(bucket: Bucket, context: Context, rules: Sequence[Rule]) -> Rule:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """The rules that are left to ask once the last word of a name is known: a third of them."""
+
+    rules: Sequence[Rule]
+    by_last_word: dict[str, Sequence[Rule]] = field(default_factory=dict)
+
+    def first(self, bucket: Bucket, context: Context) -> Rule:
+        pattern = bucket.pattern
+        word = pattern[pattern.rfind(".") + 1 :]
+        rules = self.by_last_word.get(word)
+        if rules is None:
+            rules = [rule for rule in self.rules if _may_end_with(rule, word)]
+            self.by_last_word[word] = rules
+        return next(rule for rule in rules if rule.matches(bucket, context))
+
+
+def _may_end_with(rule: Rule, word: str) -> bool:
+    """Whether one of the rule's endings can be that of a name whose last word is `word`."""
+    return not rule.ends or any(
+        word == ending[ending.rfind(".") + 1 :] if "." in ending else word.endswith(ending)
+        for ending in rule.ends
+    )
+
+
+def _rule_for(bucket: Bucket, context: Context, table: _Table) -> Rule:
     mark = bucket.mark
     if mark is None:
-        return next(rule for rule in rules if rule.matches(bucket, context))
+        return table.first(bucket, context)
     if mark.role is not None:
         return Rule(name=mark.name, role=mark.role, reason=mark.reason, trainable=False)
     # NOTE: judged as the plain matrix that it stands for, not as the integers that are stored.
@@ -224,4 +250,4 @@ def _rule_for(bucket: Bucket, context: Context, rules: Sequence[Rule]) -> Rule:
         None,
         bucket.mtp,
     )
-    return next(rule for rule in rules if rule.matches(plain, context))
+    return table.first(plain, context)

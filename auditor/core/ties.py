@@ -136,8 +136,8 @@ def tied_copies(
 ) -> tuple[Mapping[str, Mark], tuple[Finding, ...]]:
     """Marks for the tensors that repeat another one, and what is to be said about them.
 
-    Without a config (`has_config` false) nothing says whether a head is tied: both are counted, and
-    a finding says so.
+    Without a config (`has_config` false) nothing says whether a head is tied: it counts for nothing
+    at the least and for itself at the most, so that the total is a range, and a finding says so.
     """
     names = names_of(tensors)
     patterns = patterns_of(names)
@@ -168,6 +168,7 @@ def tied_copies(
             marks[name[1:]] = _mark(original[1:], reason)
             findings.append(_stored_twice(name[1:], original[1:], named[name], reason))
         elif not has_config or not config.tie.settled:
+            marks[name[1:]] = _perhaps(original[1:], named[name])
             findings.append(_not_settled(name[1:], original[1:], named[name]))
     return marks, tuple(findings)
 
@@ -198,6 +199,12 @@ def _mark(original: str, reason: str) -> Mark:
     return Mark(Role.TIED_COPY, f"a second copy of {original}", reason)
 
 
+def _perhaps(original: str, tensor: Tensor) -> Mark:
+    """Counts for nothing at the least, for itself at the most."""
+    reason = "nothing says whether the two are one matrix"
+    return Mark(None, f"perhaps a second copy of {original}", reason, high=tensor.elements)
+
+
 def _too_many(copies: int, originals: int) -> Finding:
     return Finding(
         code="tie-not-settled",
@@ -223,9 +230,9 @@ def _stored_twice(name: str, original: str, tensor: Tensor, reason: str) -> Find
 def _not_settled(name: str, original: str, tensor: Tensor) -> Finding:
     return Finding(
         code="tie-not-settled",
-        severity=Severity.WARNING,
+        severity=Severity.ERROR,
         message=(
             f"{name} has the shape of {original} ({tensor.elements:,} elements), and no readable"
-            " config.json says whether they are one matrix; both are counted"
+            " config.json says whether they are one matrix, so the total is not known"
         ),
     )

@@ -26,7 +26,15 @@ from architectures import (
 from auditor.core.config import ModelConfig
 from auditor.core.dtypes import Kind
 from auditor.core.role_rules import RULES
-from auditor.core.roles import PARAMETER_ROLES, Role, Rule, assign, mtp_prefixes, pattern_of
+from auditor.core.roles import (
+    PARAMETER_ROLES,
+    Context,
+    Role,
+    Rule,
+    assign,
+    mtp_prefixes,
+    pattern_of,
+)
 from auditor.core.tensors import Tensor
 from strategies import tensors
 
@@ -521,6 +529,23 @@ def test_every_tensor_has_a_role_whatever_its_name(stored: Stored_) -> None:
         rule = assignment.rule_of(tensor)
         if tensor.dtype.kind in {Kind.INTEGER, Kind.BOOL, Kind.SCALE}:
             assert rule.role not in PARAMETER_ROLES
+
+
+WORDS = st.sampled_from(
+    sorted(
+        {word for rule in RULES for end in (*rule.ends, "") for word in (end, f"x{end}", end[1:])}
+    )
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=3), st.sampled_from([(), (4,), (4, 4), (1, 1, 4, 4)]))
+def test_the_first_rule_that_holds_settles_a_role(parts: list[str], shape: tuple[int, ...]) -> None:
+    tensors_ = tensors_of({"".join(parts): ("F32", shape)})
+    assignment = assign(tensors_, ModelConfig(), {}, RULES)
+    (bucket,) = assignment.counts
+    context = Context(config=ModelConfig(), patterns=frozenset({bucket.pattern}))
+    first = next(rule for rule in RULES if rule.matches(bucket, context))
+    assert assignment.rules[bucket] is first
 
 
 @given(tensors(), st.randoms())

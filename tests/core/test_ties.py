@@ -95,16 +95,19 @@ def test_the_configs_word_ties_and_unties() -> None:
     assert ties(stored, {"model_type": "gpt2", "tie_word_embeddings": False}) == ({}, ())
 
 
-def test_without_a_config_both_are_counted_and_it_is_said_that_nothing_settles_it() -> None:
-    copies, findings = ties(table_and("lm_head.weight"), None)
-    assert copies == {}
+def test_without_a_config_a_head_counts_for_nothing_or_for_itself() -> None:
+    stored = tensors_of(table_and("lm_head.weight"))
+    marks, findings = tied_copies(stored, read_config({}), has_config=False)
     assert [(each.code, each.severity) for each in findings] == [
-        ("tie-not-settled", Severity.WARNING)
+        ("tie-not-settled", Severity.ERROR)
     ]
+    mark = marks["lm_head.weight"]
+    assert (mark.role, mark.low, mark.high) == (None, 0, 64_000)
 
 
 def test_a_config_that_names_no_model_settles_no_tie_either() -> None:
-    _, findings = ties(table_and("lm_head.weight"), {"vocab_size": 1_000})
+    stored = tensors_of(table_and("lm_head.weight"))
+    _, findings = tied_copies(stored, read_config({"vocab_size": 1_000}), has_config=True)
     assert [each.code for each in findings] == ["tie-not-settled"]
 
 
