@@ -17,6 +17,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any, Final
 
+from auditor.core.role_rules import EXPERT_PLACES
 from auditor.core.roles import Assignment, Role
 from auditor.core.tally import Count, Group, Tally
 from auditor.core.tensors import Tensor
@@ -44,7 +45,6 @@ _PICKED_BY_TYPE: Final = {"switch_transformers": 1, "nllb-moe": 2}  # written in
 _EXPERTS_PLACE: Final = ".experts."
 _NUMBERED: Final = ".experts.*."
 _GGUF: Final = "_exps."  # after each projection: `blk.3.ffn_gate_exps.weight` is of layer `blk.3`
-_PLACES: Final = (_EXPERTS_PLACE, ".switch_mlp.", _GGUF)
 _FUSED_RANK: Final = 3  # [experts, rows, columns]
 
 
@@ -162,7 +162,7 @@ def _layers(tensors: Sequence[Tensor], assignment: Assignment) -> list[_Layer]:
     layers: dict[str, _Layer] = {}
     beside = assignment.mtp_prefixes
     for name, _, shape, elements, *_ in tensors:
-        place = next((place for place in _PLACES if place in name), None)
+        place = next((place for place in EXPERT_PLACES if place in name), None)
         if place is None or (beside and name.startswith(beside)):
             continue
         mark = assignment.marks.get(name)

@@ -15,6 +15,8 @@ from auditor.errors import LimitExceeded, NoWeights, UnsupportedFormat
 MAX_FILES: Final = 200_000  # the Hub advises at most 100,000 files in a repository
 MAX_SHARDS: Final = 10_000  # the largest known checkpoint has under 1,000 (huggingface.js: 10,000)
 
+_PIPELINE: Final = "model_index.json"  # diffusers names the parts of a pipeline in it
+
 SAFETENSORS: Final = "safetensors"
 _ENDING: Final = ".safetensors"
 
@@ -149,6 +151,12 @@ def choose(subject: str, files: Sequence[RepoFile]) -> Plan:
     if not sets:
         raise _nothing_to_read(subject, weights)
     chosen, reason = _best(sets)
+    if chosen.folder and any(file.path == _PIPELINE for file in files):
+        raise UnsupportedFormat(
+            subject,
+            "a pipeline of several models, each in a folder of its own; they are not added up yet",
+            hint="audit one folder of it (unet, text_encoder, ...) as a local folder",
+        )
     if len(chosen.files) > MAX_SHARDS:
         raise LimitExceeded(
             subject, f"{len(chosen.files):,} shards; at most {MAX_SHARDS:,} are read", hint=""

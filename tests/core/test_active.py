@@ -139,3 +139,16 @@ def test_nothing_is_said_where_nobody_says_how_many_are_picked(config: Mapping[s
 
 def test_a_dense_model_has_no_active_share() -> None:
     assert active({"model.layers.0.mlp.up_proj.weight": (8, 8)}, {"num_experts_per_tok": 2}) is None
+
+
+def test_granites_experts_in_one_tensor_are_found_by_their_own_names() -> None:
+    shapes: Shapes = {
+        "model.layers.0.block_sparse_moe.input_linear.weight": (40, 1_024, 1_536),
+        "model.layers.0.block_sparse_moe.output_linear.weight": (40, 1_536, 512),
+        "model.layers.0.block_sparse_moe.router.layer.weight": (40, 1_536),
+    }
+    found = active(shapes, {"num_local_experts": 40, "num_experts_per_tok": 8})
+    assert found is not None
+    experts = 40 * (1_024 * 1_536 + 1_536 * 512)
+    assert found.routed == experts
+    assert found.high == experts * 8 // 40 + 40 * 1_536

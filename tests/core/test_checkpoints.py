@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.core.checkpoints import (
@@ -389,6 +389,7 @@ PATHS = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(PATHS, unique=True, max_size=12), st.randoms())
 def test_every_weight_file_is_counted_or_left_out_and_none_is_both(
     paths: list[str], random: Random
@@ -408,6 +409,7 @@ def test_every_weight_file_is_counted_or_left_out_and_none_is_both(
     assert all(told.values())
 
 
+@settings(max_examples=50)
 @given(st.lists(PATHS, unique=True, max_size=12), st.randoms())
 def test_the_order_of_files_changes_nothing(paths: list[str], random: Random) -> None:
     shuffled = list(paths)
@@ -417,3 +419,15 @@ def test_the_order_of_files_changes_nothing(paths: list[str], random: Random) ->
     except (NoWeights, UnsupportedFormat):
         return
     assert choose("org/name", files(*shuffled)) == expected
+
+
+def test_a_pipeline_is_refused_and_none_of_its_parts_is_taken_for_the_whole() -> None:
+    with pytest.raises(UnsupportedFormat, match="pipeline"):
+        choose(
+            "org/pipeline",
+            files(
+                "model_index.json",
+                "unet/diffusion_pytorch_model.safetensors",
+                "text_encoder/model.safetensors",
+            ),
+        )

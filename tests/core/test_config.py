@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.core.config import TIED_BY_DEFAULT, ModelConfig, Tie, read_config
@@ -231,6 +231,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(KEYS, JSON, max_size=6))
 def test_any_object_is_a_config(values: dict[str, Any]) -> None:
     config = read_config(values)

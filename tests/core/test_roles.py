@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from architectures import (
@@ -520,6 +520,7 @@ def test_a_buffer_is_never_trained_and_a_rule_that_asks_nothing_stands_last() ->
 Stored_ = dict[str, tuple[str, tuple[int, ...]]]
 
 
+@settings(max_examples=50)
 @given(tensors())
 def test_every_tensor_has_a_role_whatever_its_name(stored: Stored_) -> None:
     tensors_ = tensors_of(stored)
@@ -548,6 +549,7 @@ def test_the_first_rule_that_holds_settles_a_role(parts: list[str], shape: tuple
     assert assignment.rules[bucket] is first
 
 
+@settings(max_examples=50)
 @given(tensors(), st.randoms())
 def test_the_order_of_tensors_changes_no_role(stored: Stored_, random: Any) -> None:
     tensors_ = list(tensors_of(stored))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from architectures import bert, deepseek_v3, gpt2, gpt_neox, judged, qwen3_600m, tensors_of
@@ -195,6 +195,7 @@ def test_a_packing_that_leaves_a_range_gives_a_range() -> None:
 # -- laws
 
 
+@settings(max_examples=50)
 @given(tensors())
 def test_the_parts_add_up_to_the_whole(stored: Stored) -> None:
     counted = count(stored)
@@ -208,6 +209,7 @@ def test_the_parts_add_up_to_the_whole(stored: Stored) -> None:
     assert counted.trainable + counted.frozen == counted.total
 
 
+@settings(max_examples=50)
 @given(tensors(), st.integers(0, 8))
 def test_counting_two_shards_is_counting_one_checkpoint(stored: Stored, cut: int) -> None:
     names = list(stored)
@@ -219,6 +221,7 @@ def test_counting_two_shards_is_counting_one_checkpoint(stored: Stored, cut: int
     assert first + second == count(stored).stored
 
 
+@settings(max_examples=50)
 @given(tensors())
 def test_a_count_differs_from_the_total_by_the_groups_it_names(stored: Stored) -> None:
     counted = count(stored)
