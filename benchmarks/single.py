@@ -125,7 +125,7 @@ def main(models: Iterable[Model]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--latency-ms", type=float, default=50, help="to each first byte")
     parser.add_argument(
         "--hf-mem",

@@ -152,3 +152,35 @@ def test_granites_experts_in_one_tensor_are_found_by_their_own_names() -> None:
     experts = 40 * (1_024 * 1_536 + 1_536 * 512)
     assert found.routed == experts
     assert found.high == experts * 8 // 40 + 40 * 1_536
+
+
+def test_qwen3_30b_a3b_has_30_532_122_624_parameters_of_which_3_3_billion_are_active() -> None:
+    # Its config: 48 layers of 2,048, 32 heads and 4 key heads of 128, 128 experts of 768 of which
+    # 8 are picked, 151,936 words in two matrices. The card says 30.5B and 3.3B.
+    width, heads, keys, words = 2_048, 32 * 128, 4 * 128, 151_936
+    shapes: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (words, width),
+        "lm_head.weight": (words, width),
+        "model.norm.weight": (width,),
+    }
+    for layer in (f"model.layers.{number}" for number in range(48)):
+        shapes[f"{layer}.self_attn.q_proj.weight"] = (heads, width)
+        shapes[f"{layer}.self_attn.k_proj.weight"] = (keys, width)
+        shapes[f"{layer}.self_attn.v_proj.weight"] = (keys, width)
+        shapes[f"{layer}.self_attn.o_proj.weight"] = (width, heads)
+        shapes[f"{layer}.mlp.gate.weight"] = (128, width)
+        for norm, size in (("q_norm", 128), ("k_norm", 128)):
+            shapes[f"{layer}.self_attn.{norm}.weight"] = (size,)
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            shapes[f"{layer}.{norm}.weight"] = (width,)
+        for expert in range(128):
+            for name, shape in (
+                ("gate", (768, width)),
+                ("up", (768, width)),
+                ("down", (width, 768)),
+            ):
+                shapes[f"{layer}.mlp.experts.{expert}.{name}_proj.weight"] = shape
+    assert sum(map(prod, shapes.values())) == 30_532_122_624
+    found = active(shapes, {"num_experts": 128, "num_experts_per_tok": 8})
+    assert found is not None
+    assert [count.value for count in found.counts] == [3_353_032_704, 3_041_867_776, 2_730_702_848]
