@@ -84,18 +84,21 @@ class _Gatherer:
             self._early_headers(plan),
         )
         values = self._parsed(CONFIG, config_text)
-        config = ModelConfig() if values is None else read_config(values)
         side_files = {
             path: parsed
             for path, text in side_texts.items()
             if (parsed := self._parsed(path, text)) is not None
         }
+        config = replace(
+            ModelConfig() if values is None else read_config(values),
+            quantization=quantization_of(values or {}, side_files) or None,
+        )
         paths = self._shards(plan, index)
         present = [path for path in paths if path in self._files]
         headers = dict(early)
         headers.update(await self._headers([path for path in present if path not in headers]))
         checkpoint = self._join({path: headers[path] for path in present}, index)
-        recovery = await self._recover(checkpoint, config, side_files)
+        recovery = await self._recover(checkpoint, config)
         return Evidence(
             plan=plan,
             left_out=resolve_left_out(plan, paths, repository.files),
@@ -275,15 +278,10 @@ class _Gatherer:
 
     # -- packed weights
 
-    async def _recover(
-        self,
-        checkpoint: Checkpoint,
-        config: ModelConfig,
-        side_files: Mapping[str, Mapping[str, Any]],
-    ) -> Recovery:
+    async def _recover(self, checkpoint: Checkpoint, config: ModelConfig) -> Recovery:
         """What the packings hold; a few small tensors are read where they settle what is open."""
         hints = Hints(
-            quantization=quantization_of(config.values, side_files),
+            quantization=config.quantization or {},
             config=config.values,
             metadata={k: v for file in checkpoint.files for k, v in file.header.metadata.items()},
         )

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from auditor.core.quantization import quantization_of
+
 # Sub-configs that hold the language model of a composite one, by the key that transformers'
 # classes use (PretrainedConfig.get_text_config and the omni, LLaVA and InternVL dialects).
 _TEXT_KEYS: Final = ("text_config", "llm_config", "language_config", "thinker_config")
-
-_QUANTIZATION_KEYS: Final = ("quantization_config", "quantization", "compression_config")
 
 # Configuration classes of transformers 5.23.0 whose default is `tie_word_embeddings=True`. A saved
 # config leaves a default out, so silence means the class's default. All others do not tie.
@@ -104,18 +104,6 @@ class ModelConfig:
     def model_types(self) -> frozenset[str]:
         return frozenset(kind for kind in (self.model_type, self.text_model_type) if kind)
 
-    @property
-    def quantization_method(self) -> str | None:
-        """The codec's name as the config gives it; None where it gives none."""
-        if self.quantization is None:
-            return None
-        for key in ("quant_method", "quant_algo"):
-            if isinstance(value := self.quantization.get(key), str):
-                return value
-        if self.quantization.get("load_in_4bit") or self.quantization.get("load_in_8bit"):
-            return "bitsandbytes"
-        return None
-
 
 def read_config(value: Mapping[str, Any]) -> ModelConfig:
     """The model that a parsed config.json describes."""
@@ -133,7 +121,7 @@ def read_config(value: Mapping[str, Any]) -> ModelConfig:
         tie=_tie(value, nested, (model_type, text_model_type)),
         layers=_first_count(inner, value, keys=("num_hidden_layers", "n_layer", "num_layers")),
         vocab_size=_first_count(inner, value, keys=("vocab_size",)),
-        quantization=_quantization(value) or _quantization(inner),
+        quantization=quantization_of(value, {}) or None,
         remote_code="auto_map" in value,
         values=value,
     )
@@ -190,13 +178,6 @@ def _said(
 def _tie_word(config: Mapping[str, Any]) -> bool | None:
     said = config.get("tie_word_embeddings", config.get("tie_embedding"))
     return said if isinstance(said, bool) else None
-
-
-def _quantization(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    for key in _QUANTIZATION_KEYS:
-        if isinstance(found := value.get(key), Mapping) and found:
-            return found
-    return None
 
 
 def _dtype(value: Mapping[str, Any]) -> str | None:

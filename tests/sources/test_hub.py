@@ -274,8 +274,9 @@ def test_connections_are_kept_and_not_opened_anew() -> None:
 
         with_model(hub.endpoint, act)
         opened_connections = {(record.host, record.connection) for record in hub.requests}
-    # 401 requests, at most 20 under way to each of two hosts; now and then one is opened again
-    assert len(opened_connections) < 3 * 20
+    # 401 requests, at most 20 under way to each of two hosts. On a busy machine some idle ones are
+    # given up and opened again; a client that keeps none opens one for nearly every request.
+    assert len(opened_connections) < 401 // 2
 
 
 def test_files_without_sizes_are_looked_up_in_the_tree_page_by_page() -> None:
