@@ -53,7 +53,7 @@ def audit(  # noqa: PLR0913 - one for each option
     quiet: bool,
     verbose: bool,
 ) -> int:
-    r"""Count the parameters of MODELS and hold them against what is documented.
+    """Count the parameters of MODELS and hold them against what is documented.
 
     Reads configs and the headers of weight files; no weights are downloaded.
 

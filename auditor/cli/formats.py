@@ -11,7 +11,7 @@ from auditor.cli.exits import AGREES
 
 @click.command()
 def formats() -> int:
-    r"""List the weight files that are read and the packings of weights that are understood.
+    """List the weight files that are read and the packings of weights that are understood.
 
     \b
     Example:

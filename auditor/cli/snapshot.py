@@ -35,7 +35,7 @@ def snapshot(  # noqa: PLR0913 - one for each option
     snapshot: str | None,
     endpoint: str | None,
 ) -> int:
-    r"""Record what an audit of MODELS reads; `hfaudit --snapshot FILE MODEL` replays it.
+    """Record what an audit of MODELS reads; `hfaudit --snapshot FILE MODEL` replays it.
 
     Errors are recorded as well: they replay as the same errors.
 

@@ -42,7 +42,7 @@ def tensors(  # noqa: PLR0913 - one for each option
     snapshot: str | None,
     endpoint: str | None,
 ) -> int:
-    r"""Print the tree of modules of MODELS with their parameters.
+    """Print the tree of modules of MODELS with their parameters.
 
     \b
     Example:

@@ -143,7 +143,7 @@ def _replay(snapshot: Snapshot, model: Recording, ref: ModelRef) -> "ReplayedRep
 def _note(snapshot: Snapshot, repository: Repository) -> str:
     """On what a replay stands: "recorded 2026-11-22 from https://huggingface.co; ..."."""
     made = f"{snapshot.created} from {snapshot.endpoint or repository.origin.value}".strip()
-    start = f"recorded {made}" if snapshot.provenance is Provenance.FETCHED else "reconstructed"
+    start = f"recorded {made}" if snapshot.provenance is Provenance.FETCHED else ""
     return "; ".join(part for part in (start, snapshot.note, repository.note) if part)
 
 

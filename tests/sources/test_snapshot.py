@@ -304,7 +304,7 @@ def test_a_reconstruction_is_called_one() -> None:
     snapshot = Snapshot(provenance=Provenance.RECONSTRUCTED, models=(recording,))
     repository = asyncio.run(SnapshotSource(snapshot).open(parse_model_ref("name"))).repository
     assert repository.origin is Origin.SNAPSHOT_RECONSTRUCTED
-    assert repository.note == "reconstructed; from a paper"
+    assert repository.note == "from a paper"  # the origin says what it is
 
 
 @pytest.mark.parametrize("text", ["name", "org/name", f"name@{COMMIT}", f"org/name@{COMMIT}"])
