@@ -1,5 +1,6 @@
 """The programs that are compared, each as the command of a whole process."""
 
+import argparse
 import json
 import os
 import resource
@@ -132,3 +133,16 @@ def environment(endpoint: str, home: str) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_XET": "1",
     }
+
+
+def options_of(doc: str | None) -> argparse.ArgumentParser:
+    """What every benchmark of clients may be told; its first line says what it is."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--latency-ms", type=float, default=50, help="to each first byte")
+    parser.add_argument(
+        "--hf-mem",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="the Python that has hf-mem (default: the one that runs this)",
+    )
+    return parser

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks.clients import BIN, environment
+from benchmarks.clients import BIN, environment, options_of
 from benchmarks.models import fleet
 from hub import UNLIMITED, Faults, HubProcess, Settings
 
@@ -101,15 +101,8 @@ def _run(command: Sequence[str], endpoint: str) -> tuple[float, str]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("--models", type=int, default=200)
-    parser.add_argument("--latency-ms", type=float, default=50, help="to each first byte")
-    parser.add_argument(
-        "--hf-mem",
-        metavar="PYTHON",
-        default=sys.executable,
-        help="the Python that has hf-mem (default: the one that runs this)",
-    )
     return parser.parse_args()
 
 

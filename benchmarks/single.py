@@ -24,6 +24,7 @@ from benchmarks.clients import (
     Client,
     environment,
     hf_mem,
+    options_of,
     run,
 )
 from benchmarks.models import Model, bert_large, deepseek_v3, llama_70b
@@ -124,15 +125,8 @@ def main(models: Iterable[Model]) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--latency-ms", type=float, default=50, help="to each first byte")
-    parser.add_argument(
-        "--hf-mem",
-        metavar="PYTHON",
-        default=sys.executable,
-        help="the Python that has hf-mem (default: the one that runs this)",
-    )
     parser.add_argument("--only", help="models with this in their name")
     return parser.parse_args()
 

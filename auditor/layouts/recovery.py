@@ -13,7 +13,6 @@ from typing import Final
 from auditor.core.dtypes import Kind
 from auditor.core.packing import Hints, Module, Recovered, Recovery, Suffix, is_plain
 from auditor.core.phantoms import PHANTOM_ENDINGS, phantom_biases
-from auditor.core.protocols import Layout
 from auditor.core.roles import Mark, Role, names_of, patterns_of
 from auditor.core.tensors import Tensor
 from auditor.layouts import LAYOUTS
@@ -268,7 +267,3 @@ def _unknown(method: str) -> Mark:
         f"packed weights of {method}" if method else "packed weights of an unknown kind",
         "an integer weight: how many weights an element holds is not known",
     )
-
-
-def layouts_by_name() -> Mapping[str, Layout]:
-    return {layout.name: layout for layout in LAYOUTS}
