@@ -6,10 +6,11 @@ config, the card, the index and the headers travel together.
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from auditor.core import strict_json
-from auditor.core.checkpoints import LeftOut, Plan, choose, resolve_left_out
+from auditor.core.checkpoints import SAFETENSORS, LeftOut, Plan, choose, resolve_left_out
 from auditor.core.config import ModelConfig, read_config
 from auditor.core.findings import Finding, Severity
 from auditor.core.index import MAX_INDEX_BYTES, ShardIndex, parse_index
@@ -204,7 +205,7 @@ class _Gatherer:
 
     async def _header(self, path: str) -> Header:
         """Drives the format's reader: hands it the bytes that it asks for."""
-        reader = FORMATS[".safetensors"].read_header(path, self._size(path))
+        reader = import_module(FORMATS[SAFETENSORS]).read_header(path, self._size(path))
         try:
             span = next(reader)
             while True:
@@ -301,7 +302,9 @@ class _Gatherer:
             tensor.name: (file, tensor)
             for file in checkpoint.files
             for tensor in file.header.tensors
-            if tensor.name in set(names) and 0 < tensor.stored_bytes <= MAX_HELPER_BYTES
+            if tensor.name in set(names)
+            and 0 < tensor.stored_bytes <= MAX_HELPER_BYTES
+            and file.header.data_begin is not None
         }
         contents = await _together(
             *(self._tensor_bytes(file, tensor) for file, tensor in places.values())
@@ -309,7 +312,7 @@ class _Gatherer:
         return dict(zip(places, contents, strict=True))
 
     async def _tensor_bytes(self, file: WeightFile, tensor: Tensor) -> bytes:
-        begin = file.header.data_begin
+        begin = file.header.data_begin or 0
         span = Span(begin + tensor.begin, begin + tensor.end)
         return await self._span(file.path, span)
 

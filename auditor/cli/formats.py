@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import click
@@ -20,8 +21,8 @@ def formats() -> int:
     from auditor.formats import FORMATS
     from auditor.layouts import LAYOUTS
 
-    click.echo("Weight files, by ending")
-    _list((ending, each) for ending, each in FORMATS.items())
+    click.echo("Weight files")
+    _list((kind, import_module(path)) for kind, path in FORMATS.items())
     click.echo("\nPackings of weights, in the order in which they are tried")
     _list((layout.name, layout) for layout in LAYOUTS)
     return AGREES

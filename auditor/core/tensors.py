@@ -33,7 +33,7 @@ class Tensor(NamedTuple):
     dtype: Dtype
     shape: tuple[int, ...]
     elements: int  # the product of `shape`; 1 for a scalar
-    begin: int  # bytes from the start of the data section
+    begin: int  # bytes from the header's `data_begin`
     end: int
 
     @property
@@ -45,20 +45,23 @@ class Tensor(NamedTuple):
 class Header:
     """What one weight file says it holds, validated.
 
-    `metadata` is the file's own free text, claims of whoever wrote it. `warnings` are oddities that
-    the format's readers let pass.
+    `tensors` are those that are stored; `aliases` are further names of theirs, each with the name
+    that it shares all its bytes with. `metadata` is the file's own free text, claims of whoever
+    wrote it. `warnings` are oddities that the format's readers let pass. `gaps` say, a sentence
+    each, what the file holds that could not be read as tensors and may hold parameters: with any,
+    the count of the whole is not known. `notes` are for a person: what was passed over on purpose
+    (an optimizer's state), or by which rule an entry was counted.
     """
 
     format: str
     size_bytes: int
     tensors: tuple[Tensor, ...]
+    data_begin: int | None = None  # the byte that `begin` and `end` count from, where there is one
+    aliases: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-    @property
-    def data_begin(self) -> int:
-        """The byte where the data section begins: the tensors fill it to the end of the file."""
-        return self.size_bytes - max((tensor.end for tensor in self.tensors), default=0)
+    notes: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

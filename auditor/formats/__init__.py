@@ -1,11 +1,11 @@
-"""The weight files that are read, by the ending of their names."""
+"""The weight files that are read: the module of each kind, imported when such a file is read.
+
+The kinds are those of `core.checkpoints.format_of`.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
-from auditor.core.protocols import HeaderFormat
-from auditor.formats import safetensors
-
-FORMATS: Final[Mapping[str, HeaderFormat]] = {
-    ".safetensors": safetensors,
+FORMATS: Final[Mapping[str, str]] = {
+    "safetensors": "auditor.formats.safetensors",
 }

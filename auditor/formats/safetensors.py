@@ -99,6 +99,7 @@ def read_header(path: str, size_bytes: int) -> Generator[Span, bytes, Header]:
         format=name,
         size_bytes=size_bytes,
         tensors=tensors,
+        data_begin=stop,
         metadata=metadata,
         warnings=(_SPACED, *warnings) if raw[:1].isspace() else warnings,
     )
@@ -130,7 +131,12 @@ def header_from_json(path: str, size_bytes: int, entries: Mapping[str, Any]) -> 
             hint=DAMAGED,
         )
     return Header(
-        format=name, size_bytes=size_bytes, tensors=tensors, metadata=metadata, warnings=warnings
+        format=name,
+        size_bytes=size_bytes,
+        tensors=tensors,
+        data_begin=LENGTH_BYTES + header_bytes,
+        metadata=metadata,
+        warnings=warnings,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from math import prod
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ import safetensors.numpy
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from auditor.core.checkpoints import format_of
 from auditor.core.dtypes import DTYPES, Dtype
 from auditor.core.strict_json import Object
 from auditor.core.tensors import Span
@@ -190,8 +192,8 @@ def test_more_tensors_than_any_model_has_are_refused() -> None:
         contents("a", Object((str(at), None) for at in range(MAX_TENSORS + 1)))
 
 
-def test_the_format_is_found_by_the_ending_of_a_file() -> None:
-    found = FORMATS[".safetensors"]
+def test_the_format_is_found_by_the_kind_of_a_file() -> None:
+    found = import_module(FORMATS[format_of("model.safetensors") or ""])
     data = safetensors_file(ONE)
     assert found.name == "safetensors"
     assert drive(found.read_header("a", len(data)), data).header == read(data, path="a")
