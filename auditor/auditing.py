@@ -5,6 +5,7 @@ thread while the first answers are on their way.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from auditor.core.identity import HubRef, ModelRef
@@ -14,45 +15,99 @@ from auditor.evidence import gather_evidence
 from auditor.source_choice import Sources, reference
 
 if TYPE_CHECKING:
+    from auditor.core.adapter_facts import Base, BaseUnknown
     from auditor.core.protocols import OpenRepository, Source
     from auditor.core.record import AuditFailure, AuditRecord, Outcome
     from auditor.core.repository import Repository
+    from auditor.evidence import Evidence
 
     Progress = Callable[[ModelRef, Outcome], None]
 
 T = TypeVar("T")
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """How to audit. `weights` names a folder, a file or a pattern to count instead of the best.
+
+    `with_base` audits the model that an adapter belongs to as well.
+    """
+
+    policy: Policy = DEFAULT_POLICY
+    weights: str = ""
+    with_base: bool = False
+
+
+DEFAULT_OPTIONS: Final = AuditOptions()
+MANY_TENSORS: Final = 5_000  # judged beside the event loop: it takes more than 50 ms
 MODELS_AT_ONCE: Final = 8  # enough to fill the waits between a model's two or three answers
 
 
 async def audit_model(
-    ref: ModelRef, source: "Source", *, policy: Policy = DEFAULT_POLICY
+    ref: ModelRef, source: "Source", options: AuditOptions = DEFAULT_OPTIONS
 ) -> "Outcome":
     """The record of one model, or why there is none. Raises nothing of HfauditError."""
     opened: OpenRepository | None = None
     try:
         opened = await source.open(ref)
-        return await _record(opened, policy)
+        return await record_opened(opened, options, source)
     except HfauditError as error:
         return failure_of(ref, error, opened.repository if opened else None)
 
 
-async def _audit_or_raise(ref: ModelRef, source: "Source", policy: Policy) -> "AuditRecord":
-    return await _record(await source.open(ref), policy)
+async def _audit_or_raise(ref: ModelRef, source: "Source", options: AuditOptions) -> "AuditRecord":
+    return await record_opened(await source.open(ref), options, source)
 
 
-async def _record(opened: "OpenRepository", policy: Policy) -> "AuditRecord":
-    evidence = await gather_evidence(opened)
+async def record_opened(
+    opened: "OpenRepository",
+    options: AuditOptions = DEFAULT_OPTIONS,
+    source: "Source | None" = None,
+) -> "AuditRecord":
+    """The record of a repository that is open. Raises HfauditError and its kinds.
+
+    The model that an adapter belongs to is asked of `source`, if it is wanted.
+    """
+    evidence = await gather_evidence(opened, wanted=options.weights)
     from auditor.judgement import record_of  # noqa: PLC0415 - see above
 
-    return record_of(opened.repository, evidence, opened.traffic, policy=policy)
+    base = await _base(evidence, source) if options.with_base and source else None
+
+    def judge() -> "AuditRecord":
+        return record_of(
+            opened.repository, evidence, opened.traffic, policy=options.policy, base=base
+        )
+
+    tensors = sum(len(part.checkpoint.tensors) for part in evidence.parts)
+    if tensors < MANY_TENSORS:
+        return judge()
+    import asyncio  # noqa: PLC0415 - not at start-up: it costs as much as all the rest
+
+    return await asyncio.to_thread(judge)
+
+
+async def _base(evidence: "Evidence", source: "Source") -> "Base | BaseUnknown | None":
+    """The model that an adapter belongs to; None for what is no adapter, or names no model."""
+    from auditor.core.adapter_facts import BaseUnknown  # noqa: PLC0415 - for few models
+    from auditor.core.adapters import base_of  # noqa: PLC0415
+    from auditor.judgement import adapter_config_of, base_count  # noqa: PLC0415 - see above
+
+    config = adapter_config_of(evidence)
+    ref = base_of(config) if config else None
+    if not isinstance(ref, HubRef):
+        return None
+    try:
+        opened = await source.open(ref)
+        return base_count(opened.repository, await gather_evidence(opened))
+    except HfauditError as error:
+        return BaseUnknown(reason=f"the base model could not be audited: {error}")
 
 
 async def audit_models(
     refs: Sequence[ModelRef],
     source: "Source",
+    options: AuditOptions = DEFAULT_OPTIONS,
     *,
-    policy: Policy = DEFAULT_POLICY,
     on_done: "Progress" = lambda _ref, _outcome: None,
 ) -> "tuple[Outcome, ...]":
     """One outcome for each of `refs`, in their order; a few models are under way at once."""
@@ -62,7 +117,7 @@ async def audit_models(
 
     async def one(ref: ModelRef) -> "Outcome":
         async with slots:
-            outcome = await audit_model(ref, source, policy=policy)
+            outcome = await audit_model(ref, source, options)
             on_done(ref, outcome)
             return outcome
 
@@ -95,7 +150,7 @@ def audit(
     *,
     revision: str | None = None,
     source: "Source | None" = None,
-    policy: Policy = DEFAULT_POLICY,
+    options: AuditOptions = DEFAULT_OPTIONS,
 ) -> "AuditRecord":
     """The record of one model: an id, `org/name@revision`, a Hub URL or a folder.
 
@@ -105,14 +160,14 @@ def audit(
     ref = reference(model, revision)
     import asyncio  # noqa: PLC0415 - as above
 
-    return asyncio.run(_closing(source, lambda used: _audit_or_raise(ref, used, policy)))
+    return asyncio.run(_closing(source, lambda used: _audit_or_raise(ref, used, options)))
 
 
 def audit_many(
     models: Iterable[str | ModelRef],
     *,
     source: "Source | None" = None,
-    policy: Policy = DEFAULT_POLICY,
+    options: AuditOptions = DEFAULT_OPTIONS,
 ) -> "tuple[Outcome, ...]":
     """One outcome for each model, in order; one that cannot be audited is an AuditFailure.
 
@@ -121,7 +176,7 @@ def audit_many(
     import asyncio  # noqa: PLC0415 - as above
 
     refs = [reference(model) for model in models]
-    return asyncio.run(_closing(source, lambda used: audit_models(refs, used, policy=policy)))
+    return asyncio.run(_closing(source, lambda used: audit_models(refs, used, options)))
 
 
 async def _closing(source: "Source | None", use: "Callable[[Source], Awaitable[T]]") -> T:

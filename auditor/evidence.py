@@ -4,20 +4,35 @@ What does not depend on one another is asked for at once: after the repository's
 config, the card, the index and the headers travel together.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from auditor.core import strict_json
-from auditor.core.checkpoints import SAFETENSORS, LeftOut, Plan, choose, resolve_left_out
+from auditor.core.checkpoints import PARAMS, Choice, Plan, choose, resolve_left_out
 from auditor.core.config import ModelConfig, read_config
 from auditor.core.findings import Finding, Severity
+from auditor.core.gguf_keys import config_of_gguf
 from auditor.core.index import MAX_INDEX_BYTES, ShardIndex, parse_index
+from auditor.core.left_out import LeftOut
 from auditor.core.packing import Hints, Recovery, is_plain
+from auditor.core.params import config_of_params
+from auditor.core.pieces import join_pieces
 from auditor.core.quantization import quantization_of
 from auditor.core.repository import RepoFile
-from auditor.core.tensors import Checkpoint, Header, Span, Tensor, WeightFile, check_index, join
+from auditor.core.shapes import PIPELINE_FILE, SHAPE_FILES
+from auditor.core.tensors import (
+    Checkpoint,
+    Header,
+    Span,
+    Tensor,
+    WeightFile,
+    check_index,
+    header_findings,
+    join,
+)
+from auditor.core.weight_files import GGUF, NUMPY, PYTORCH, SAFETENSORS
 from auditor.errors import BadAnswer, ContentError, HeaderMalformed, IndexMalformed
 from auditor.formats import FORMATS
 from auditor.formats.safetensors import header_from_json
@@ -26,7 +41,6 @@ if TYPE_CHECKING:  # it names every noun of the house; here only what asks is lo
     from auditor.core.protocols import OpenRepository
 
 CARD: Final = "README.md"
-CONFIG: Final = "config.json"
 MAX_CONFIG_BYTES: Final = 10_000_000  # huggingface.js reads as much; the largest known has 3 MB
 SIDE_FILES: Final = (
     "quantize_config.json",
@@ -34,33 +48,56 @@ SIDE_FILES: Final = (
     "hf_quant_config.json",
     "quanto_qmap.json",
 )
+PACKED_KINDS: Final = frozenset({SAFETENSORS, PYTORCH, NUMPY})  # the others pack in their dtypes
 MAX_HELPER_BYTES: Final = 4_096  # bitsandbytes' quant_state has about 100, a weight_shape 16
+LARGE_HEADER_BYTES: Final = 500_000  # takes 10 ms to parse; of 30 headers one is as large
 MAX_CARD_BYTES: Final = 5_000_000  # the largest cards with tables of results have under 1 MB
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What was read of one repository. `spans` are those of weight files, in the order of paths."""
+class PartEvidence:
+    """What was read of one checkpoint: the whole model, or one part of a pipeline."""
 
-    plan: Plan
-    left_out: tuple[LeftOut, ...]
+    choice: Choice
     config: ModelConfig
     has_config: bool
-    documents: Mapping[str, str]
     index: ShardIndex | None
     checkpoint: Checkpoint
     recovery: Recovery  # what the packings among its tensors hold
-    complete: bool  # every shard that is named is there
+    complete: bool  # every shard that is named is there, and nothing in them was unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was read of one repository. `spans` are those of weight files, in the order of paths.
+
+    `shape_files` are the parsed files that tell the repository's shape, by path.
+    """
+
+    plan: Plan
+    parts: tuple[PartEvidence, ...]
+    left_out: tuple[LeftOut, ...]
+    documents: Mapping[str, str]
+    shape_files: Mapping[str, Any]
     findings: tuple[Finding, ...]
     spans: tuple[tuple[str, Span], ...]
     headers_by: str
 
 
-async def gather_evidence(opened: "OpenRepository") -> Evidence:
-    """Reads one repository. Raises SourceError and ContentError."""
-    return await _Gatherer(opened=opened).run()
+async def gather_evidence(opened: "OpenRepository", *, wanted: str = "") -> Evidence:
+    """Reads one repository; of its weights only what `wanted` names, where that is given.
+
+    Raises SourceError and ContentError.
+    """
+    return await _Gatherer(opened=opened).run(wanted)
+
+
+async def plan_of(opened: "OpenRepository", *, wanted: str = "") -> Plan:
+    """What of the repository would be counted, without a look into a weight file."""
+    gatherer = _Gatherer(opened=opened)
+    return (await gatherer.plan(wanted))[0]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,46 +111,70 @@ class _Gatherer:
     def __post_init__(self) -> None:
         self._files = {file.path: file for file in self.opened.repository.files}
 
-    async def run(self) -> Evidence:
-        repository = self.opened.repository
-        plan = choose(repository.repo_id, repository.files)
-        config_text, card, side_texts, index, early = await _together(
-            self._document(CONFIG, MAX_CONFIG_BYTES),
-            self._document(CARD, MAX_CARD_BYTES),
-            self._side_files(),
-            self._index(plan),
-            self._early_headers(plan),
+    async def run(self, wanted: str) -> Evidence:
+        plan, shape_files = await self.plan(wanted)
+        card, *read = await _together(
+            self._document(CARD, MAX_CARD_BYTES), *(self._part(part) for part in plan.parts)
         )
-        values = self._parsed(CONFIG, config_text)
-        side_files = {
-            path: parsed
-            for path, text in side_texts.items()
-            if (parsed := self._parsed(path, text)) is not None
-        }
-        config = replace(
-            ModelConfig() if values is None else read_config(values),
-            quantization=quantization_of(values or {}, side_files) or None,
-        )
-        paths = self._shards(plan, index)
-        present = [path for path in paths if path in self._files]
-        headers = dict(early)
-        headers.update(await self._headers([path for path in present if path not in headers]))
-        checkpoint = self._join({path: headers[path] for path in present}, index)
-        recovery = await self._recover(checkpoint, config)
+        parts = tuple(part for part, _ in read)
+        for name in plan.absent:
+            message = f"{name} is named in {PIPELINE_FILE} and its weights are not there"
+            self._note("component-missing", message, Severity.ERROR)
         return Evidence(
             plan=plan,
-            left_out=resolve_left_out(plan, paths, repository.files),
-            config=config,
-            has_config=values is not None,
+            parts=parts,
+            left_out=resolve_left_out(
+                plan, [path for _, paths in read for path in paths], self.opened.repository.files
+            ),
             documents={} if card is None else {CARD: card},
-            index=index,
-            checkpoint=checkpoint,
-            recovery=recovery,
-            complete=len(present) == len(paths) and not self._gaps(plan, index),
+            shape_files=shape_files,
             findings=tuple(self.findings),
             spans=tuple(sorted(self.spans)),
             headers_by=self.headers_by,
         )
+
+    async def plan(self, wanted: str) -> tuple[Plan, Mapping[str, Any]]:
+        """What is to be counted, and the files that tell the repository's shape."""
+        repository = self.opened.repository
+        there = [path for path in SHAPE_FILES if path in self._files]
+        texts = await _together(*(self._document(path, MAX_CONFIG_BYTES) for path in there))
+        shape_files = {
+            path: parsed
+            for path, text in zip(there, texts, strict=True)
+            if (parsed := self._parsed(path, text, kind=(dict, list))) is not None
+        }
+        plan = choose(repository.repo_id, repository.files, shape_files, wanted=wanted)
+        return plan, shape_files
+
+    async def _part(self, choice: Choice) -> tuple[PartEvidence, tuple[str, ...]]:
+        """One checkpoint, and the paths of the files that it should have."""
+        config_text, side_texts, index, early = await _together(
+            self._config_text(choice),
+            self._side_files(choice),
+            self._index(choice),
+            self._early_headers(choice),
+        )
+        paths = choice.paths if index is None else index.shard_paths
+        present = [path for path in paths if path in self._files]
+        headers = dict(early)
+        missing = [path for path in present if path not in headers]
+        headers.update(await self._headers(choice.format, missing))
+        checkpoint = self._join({path: headers[path] for path in present}, choice, index)
+        config, has_config = self._config(choice, config_text, side_texts, checkpoint)
+        part = PartEvidence(
+            choice=choice,
+            config=config,
+            has_config=has_config,
+            index=index,
+            checkpoint=checkpoint,
+            recovery=await self._recover(choice, checkpoint, config),
+            complete=(
+                len(present) == len(paths)
+                and not self._shards_missing(choice, index)
+                and not any(file.header.gaps for file in checkpoint.files)
+            ),
+        )
+        return part, paths
 
     # -- small files
 
@@ -131,13 +192,43 @@ class _Gatherer:
             self._note("file-unreadable", str(error))
             return None
 
-    async def _side_files(self) -> Mapping[str, str | None]:
-        """The texts of the files that tell of a quantisation beside the config."""
-        there = [path for path in SIDE_FILES if path in self._files]
+    async def _config_text(self, choice: Choice) -> str | None:
+        path = choice.config_path
+        return None if path is None else await self._document(path, MAX_CONFIG_BYTES)
+
+    async def _side_files(self, choice: Choice) -> Mapping[str, str | None]:
+        """The texts of the files that tell of a quantisation beside the config, by path."""
+        places = [choice.config_path or "", choice.index_path or "", *choice.paths[:1]]
+        folders = dict.fromkeys(path.rpartition("/")[0] for path in places if path)
+        paths = [f"{folder}/{name}".lstrip("/") for folder in folders for name in SIDE_FILES]
+        there = [path for path in paths if path in self._files]
         texts = await _together(*(self._document(path, MAX_CONFIG_BYTES) for path in there))
         return dict(zip(there, texts, strict=True))
 
-    def _parsed(self, path: str, text: str | None) -> Mapping[str, Any] | None:
+    def _config(
+        self,
+        choice: Choice,
+        text: str | None,
+        side_texts: Mapping[str, str | None],
+        checkpoint: Checkpoint,
+    ) -> tuple[ModelConfig, bool]:
+        """What describes the model: its config, else what the weight files themselves say of it."""
+        values = self._parsed(choice.config_path or "", text)
+        if values is not None and (choice.config_path or "").endswith(PARAMS):
+            values = config_of_params(values)
+        if choice.format == GGUF and (own := config_of_gguf(checkpoint.files[0].header.metadata)):
+            # NOTE: many repositories of GGUF files have a config.json with a model type alone.
+            values = {**own, **(values or {})}
+        side_files = {
+            path.rpartition("/")[2]: parsed
+            for path, side_text in side_texts.items()
+            if (parsed := self._parsed(path, side_text)) is not None
+        }
+        config = ModelConfig() if values is None else read_config(values)
+        quantization = quantization_of(values or {}, side_files) or None
+        return replace(config, quantization=quantization), values is not None
+
+    def _parsed(self, path: str, text: str | None, *, kind: type | tuple[type, ...] = dict) -> Any:  # noqa: ANN401 - of the kind that is asked for
         """The JSON object of a small file; broken, it is a finding and left aside."""
         if text is None:
             return None
@@ -146,40 +237,40 @@ class _Gatherer:
         except ValueError as error:
             self._note("config-broken", f"{path} cannot be read: {error}; it was left aside")
             return None
-        if not isinstance(value, dict):
+        if not isinstance(value, kind):
             self._note("config-broken", f"{path} holds no JSON object; it was left aside")
             return None
         return value
 
-    async def _index(self, plan: Plan) -> ShardIndex | None:
+    async def _index(self, choice: Choice) -> ShardIndex | None:
         """The shard index. Broken, it is a finding where names alone tell the shards."""
-        path = plan.chosen.index_path
+        path = choice.index_path
         if path is None:
             return None
         try:
             data = await self.opened.read_file(path, limit_bytes=MAX_INDEX_BYTES)
             index = parse_index(path, data)
         except ContentError as error:
-            if not plan.chosen.paths:
+            if not choice.paths:
                 raise
             self._note("index-broken", str(error))
             return None
-        alone = plan.chosen.paths[0] if len(plan.chosen.paths) == 1 else None
+        alone = choice.paths[0] if len(choice.paths) == 1 else None
         if alone is not None and alone not in index.shard_paths:
             return None  # it belongs to the shards that were left out
         return index
 
     # -- headers
 
-    async def _early_headers(self, plan: Plan) -> Mapping[str, Header]:
+    async def _early_headers(self, choice: Choice) -> Mapping[str, Header]:
         """The headers of the files that names alone tell, without waiting for the index."""
-        index_path = plan.chosen.index_path
-        if index_path is not None and len(plan.chosen.paths) != 1:
+        index_path = choice.index_path
+        if choice.format == SAFETENSORS and index_path is not None and len(choice.paths) != 1:
             at_once = await self._headers_at_once(index_path)
             if at_once is not None:
                 self.headers_by = "safetensors-metadata"
                 return at_once
-        return await self._headers(plan.chosen.paths)
+        return await self._headers(choice.format, choice.paths)
 
     async def _headers_at_once(self, index_path: str) -> Mapping[str, Header] | None:
         """All shards' headers in one answer, if the source gives one that fits the files' sizes."""
@@ -188,8 +279,8 @@ class _Gatherer:
             return None
         try:
             return {
-                path: header_from_json(path, self._size(path), entries)
-                for path, entries in answer.items()
+                path: header_from_json(path, self._size(path), bytes(text))
+                for path, text in answer.items()
             }
         except HeaderMalformed as error:
             self._note(
@@ -199,20 +290,18 @@ class _Gatherer:
             )
             return None
 
-    async def _headers(self, paths: "tuple[str, ...] | list[str]") -> Mapping[str, Header]:
-        headers = await _together(*(self._header(path) for path in paths))
+    async def _headers(self, kind: str, paths: Sequence[str]) -> Mapping[str, Header]:
+        headers = await _together(*(self._header(kind, path) for path in paths))
         return dict(zip(paths, headers, strict=True))
 
-    async def _header(self, path: str) -> Header:
+    async def _header(self, kind: str, path: str) -> Header:
         """Drives the format's reader: hands it the bytes that it asks for."""
-        reader = import_module(FORMATS[SAFETENSORS]).read_header(path, self._size(path))
-        try:
-            span = next(reader)
-            while True:
-                span = reader.send(await self._span(path, span))
-        except StopIteration as done:
-            header: Header = done.value
-            return header
+        reader = import_module(FORMATS[kind]).read_header(path, self._size(path))
+        wanted = _advance(reader, None)
+        while isinstance(wanted, Span):
+            data = await self._span(path, wanted)
+            wanted = await _beside(len(data), _advance, reader, data)
+        return wanted
 
     async def _span(self, path: str, span: Span) -> bytes:
         """Exactly the bytes of `span`, noted for the proof."""
@@ -236,15 +325,9 @@ class _Gatherer:
 
     # -- the checkpoint
 
-    def _shards(self, plan: Plan, index: ShardIndex | None) -> tuple[str, ...]:
-        """The files of the checkpoint: the index's shards, else those that names tell."""
-        if index is None:
-            return plan.chosen.paths
-        return index.shard_paths
-
-    def _gaps(self, plan: Plan, index: ShardIndex | None) -> bool:
+    def _shards_missing(self, choice: Choice, index: ShardIndex | None) -> bool:
         """Whether numbered shards are missing that no index told of."""
-        gap = plan.chosen.missing_shards
+        gap = choice.missing_shards
         if gap and index is None:
             self._note(
                 "shard-missing",
@@ -253,7 +336,9 @@ class _Gatherer:
             )
         return bool(gap) and index is None
 
-    def _join(self, headers: Mapping[str, Header], index: ShardIndex | None) -> Checkpoint:
+    def _join(
+        self, headers: Mapping[str, Header], choice: Choice, index: ShardIndex | None
+    ) -> Checkpoint:
         repository = self.opened.repository
         if not headers:
             raise IndexMalformed(
@@ -265,22 +350,25 @@ class _Gatherer:
             WeightFile(path=path, oid=self._files[path].oid, header=header)
             for path, header in headers.items()
         ]
-        checkpoint, findings = join(files)
+        checkpoint, findings = (join_pieces if choice.in_pieces else join)(files)
+        checkpoint = replace(checkpoint, component=choice.component)
         self.findings.extend(findings)
         for file in files:
-            self.findings.extend(
-                Finding(code="header-oddity", severity=Severity.NOTICE, message=f"{file.path}: {w}")
-                for w in file.header.warnings
-            )
+            self.findings.extend(header_findings(file))
         if index is not None:
             self.findings.extend(index.findings)
-            self.findings.extend(check_index(index.weight_map, index.metadata, checkpoint))
+            if choice.format in PACKED_KINDS:  # the others spell names otherwise than their index
+                self.findings.extend(check_index(index.weight_map, index.metadata, checkpoint))
         return checkpoint
 
     # -- packed weights
 
-    async def _recover(self, checkpoint: Checkpoint, config: ModelConfig) -> Recovery:
+    async def _recover(
+        self, choice: Choice, checkpoint: Checkpoint, config: ModelConfig
+    ) -> Recovery:
         """What the packings hold; a few small tensors are read where they settle what is open."""
+        if choice.format not in PACKED_KINDS:
+            return Recovery()
         hints = Hints(
             quantization=config.quantization or {},
             config=config.values,
@@ -318,6 +406,24 @@ class _Gatherer:
 
     def _note(self, code: str, message: str, severity: Severity = Severity.WARNING) -> None:
         self.findings.append(Finding(code=code, severity=severity, message=message))
+
+
+def _advance(reader: Generator[Span, bytes, Header], data: bytes | None) -> Span | Header:
+    """The next span that a format wants, or its header."""
+    try:
+        return next(reader) if data is None else reader.send(data)
+    except StopIteration as done:
+        header: Header = done.value
+        return header
+
+
+async def _beside(size_bytes: int, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    """What `function` gives, in a thread where there is much to do: others must not wait for it."""
+    if size_bytes < LARGE_HEADER_BYTES:
+        return function(*arguments)
+    import asyncio  # noqa: PLC0415 - as below
+
+    return await asyncio.to_thread(function, *arguments)
 
 
 async def _together(*steps: Awaitable[Any]) -> Any:  # noqa: ANN401 - a tuple of unlike results

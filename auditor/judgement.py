@@ -1,23 +1,33 @@
 """From the evidence to a record: pure, with no bytes to be had and nobody to be asked."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from auditor.__about__ import __version__
 from auditor.claims import READERS, card_findings, hub_findings
 from auditor.core.active import Active, active_of
-from auditor.core.claims import Claim, Published
-from auditor.core.comparison import compare, judge
+from auditor.core.adapter_facts import (
+    Base,
+    BaseUnknown,
+    adapter_counts,
+    adapter_facts,
+    adapter_findings,
+)
+from auditor.core.adapters import AdapterConfig, read_adapter_config
+from auditor.core.claims import Claim, ClaimSource, Published, Scope
+from auditor.core.comparison import COMPONENT, compare, judge
 from auditor.core.findings import Finding, Severity
 from auditor.core.memory import memory_of
-from auditor.core.record import AuditRecord, FileRead, Proof
+from auditor.core.purposes import marks_of
+from auditor.core.record import AdapterFacts, AuditRecord, ComponentCount, FileRead, Proof
 from auditor.core.repository import Repository, Traffic
 from auditor.core.role_rules import RULES
 from auditor.core.roles import Assignment, Role, assign
-from auditor.core.tally import Tally, counts_of, tally
+from auditor.core.shapes import ADAPTER_FILE, PIPELINE_FILE, Shape
+from auditor.core.tally import Count, Tally, counts_of, merged, tally
 from auditor.core.ties import tied_copies
 from auditor.core.verdict import DEFAULT_POLICY, Policy
-from auditor.evidence import CARD, Evidence
+from auditor.evidence import CARD, Evidence, PartEvidence
 
 
 def record_of(
@@ -26,14 +36,23 @@ def record_of(
     traffic: Traffic,
     *,
     policy: Policy = DEFAULT_POLICY,
+    base: Base | BaseUnknown | None = None,
 ) -> AuditRecord:
-    """The record that follows from the evidence. Pure."""
-    assignment, findings = assign_roles(evidence)
-    counted = tally(assignment, complete=evidence.complete)
-    active = active_of(evidence.checkpoint.tensors, assignment, counted, evidence.config.values)
+    """The record that follows from the evidence. Pure. `base` is the model an adapter adapts."""
+    parts = tuple(count_part(part) for part in evidence.parts)
+    own = [part for part in parts if not part.evidence.choice.beside]
+    counted = merged([part.tally for part in own], complete=not evidence.plan.absent)
+    active = _active(own)
     if active is not None and active.low == active.high:
         counted = replace(counted, active=active.high)
-    counts = (*counts_of(counted), *(active.counts if active else ()))
+    counts = (
+        *counts_of(counted),
+        *(active.counts if active else ()),
+        *(component_counts(parts) if len(parts) > 1 else ()),
+    )
+    adapter = _adapter(parts, evidence, base)
+    if adapter is not None:
+        counts = adapter_counts(adapter, counted, counts)
     comparisons = tuple(
         compare(claim, counts, policy, groups=counted.groups)
         for claim in _claims(repository, evidence)
@@ -47,12 +66,13 @@ def record_of(
         tally=counted,
         counts=counts,
         memory=memory_of(counted),
-        components=(),
+        components=_components(parts) if len(parts) > 1 else (),
         comparisons=comparisons,
         findings=(
             *evidence.findings,
-            *findings,
+            *(finding for part in parts for finding in part.findings),
             *_unknowns(counted, evidence),
+            *(adapter_findings(adapter) if adapter else ()),
             *_active_findings(active),
             *hub_findings(repository.hub),
             *card_findings(evidence.documents.get(CARD, "")),
@@ -61,27 +81,147 @@ def record_of(
         left_out=evidence.left_out,
         proof=_proof(repository, evidence, traffic),
         hub=repository.hub,
-        architecture=next(iter(evidence.config.architectures), None),
+        shape=evidence.plan.shape,
+        adapter=adapter,
+        architecture=_architecture(evidence),
     )
 
 
-def assign_roles(evidence: Evidence) -> tuple[Assignment, tuple[Finding, ...]]:
-    """The role of every tensor: packings first, then tied copies, then the rules by name."""
-    tensors = evidence.checkpoint.tensors
-    copies, findings = tied_copies(tensors, evidence.config, has_config=evidence.has_config)
-    marks = {**copies, **evidence.recovery.marks}
-    return assign(tensors, evidence.config, marks, RULES), findings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartCount:
+    """One part's count with the role of each of its tensors."""
+
+    evidence: PartEvidence
+    assignment: Assignment
+    tally: Tally
+    findings: tuple[Finding, ...]
+
+
+def count_part(part: PartEvidence) -> PartCount:
+    """The roles and the count of one part.
+
+    What the files say of their own tensors comes first, then packings, tied copies, and the rules.
+    """
+    tensors, files = part.checkpoint.tensors, part.checkpoint.files
+    # NOTE: of an adapter a head beside an embedding is no copy: both were trained, or it is new.
+    copies, findings = (
+        ({}, ())
+        if part.choice.is_adapter
+        else tied_copies(tensors, part.config, has_config=part.has_config)
+    )
+    own, more = marks_of(files, part.config, has_config=part.has_config)
+    marks = {**copies, **part.recovery.marks, **own}
+    assignment = assign(tensors, part.config, marks, RULES)
+    return PartCount(
+        evidence=part,
+        assignment=assignment,
+        tally=tally(assignment, complete=part.complete),
+        findings=(*findings, *more),
+    )
+
+
+def _active(parts: Sequence[PartCount]) -> Active | None:
+    """What one token passes through; only said of a model that is not made of parts."""
+    if len(parts) != 1:
+        return None
+    (part,) = parts
+    evidence = part.evidence
+    values = evidence.config.values
+    return active_of(evidence.checkpoint.tensors, part.assignment, part.tally, values)
+
+
+def adapter_config_of(evidence: Evidence) -> AdapterConfig | None:
+    """The adapter's config; None for what is no adapter."""
+    if evidence.plan.shape is not Shape.ADAPTER:
+        return None
+    values = evidence.shape_files.get(ADAPTER_FILE)
+    return read_adapter_config(values if isinstance(values, Mapping) else {})
+
+
+def base_count(repository: Repository, evidence: Evidence) -> Base:
+    """The model that an adapter belongs to, counted. Pure."""
+    parts = tuple(count_part(part) for part in evidence.parts)
+    whole = merged([part.tally for part in parts if not part.evidence.choice.beside])
+    return Base(
+        repository=repository,
+        total=whole.total,
+        elements={
+            tensor.name: tensor.elements
+            for part in evidence.parts
+            for tensor in part.checkpoint.tensors
+        },
+    )
+
+
+def _adapter(
+    parts: Sequence[PartCount], evidence: Evidence, base: Base | BaseUnknown | None
+) -> AdapterFacts | None:
+    config = adapter_config_of(evidence)
+    if config is None:
+        return None
+    return adapter_facts(config, evidence.parts[0].checkpoint, parts[0].assignment, base)
+
+
+def component_counts(parts: Sequence[PartCount]) -> tuple[Count, ...]:
+    """Each part's own count, under its name."""
+    return tuple(
+        Count(
+            key=f"{COMPONENT}{part.evidence.choice.component}",
+            name=f"{part.evidence.choice.component} alone",
+            value=part.tally.total,
+        )
+        for part in parts
+        if part.tally.total is not None
+    )
+
+
+def _components(parts: Sequence[PartCount]) -> tuple[ComponentCount, ...]:
+    return tuple(
+        ComponentCount(
+            name=part.evidence.choice.component,
+            class_name=part.evidence.choice.class_name,
+            format=part.evidence.choice.format,
+            parameters=part.tally.total,
+            stored_bytes=part.tally.stored.stored_bytes,
+            beside=part.evidence.choice.beside,
+        )
+        for part in parts
+    )
+
+
+def _architecture(evidence: Evidence) -> str | None:
+    """The class that the repository says loads it: the pipeline's, else the model's."""
+    pipeline = evidence.shape_files.get(PIPELINE_FILE)
+    if len(evidence.parts) > 1 and isinstance(pipeline, Mapping):
+        name = pipeline.get("_class_name")
+        return name if isinstance(name, str) else None
+    return next(iter(evidence.parts[0].config.architectures), None)
 
 
 def _claims(repository: Repository, evidence: Evidence) -> tuple[Claim, ...]:
+    # NOTE: what an index or a header says is about its own part; of several none is the whole.
+    alone = evidence.parts[0] if len(evidence.parts) == 1 else None
+    index = alone.index if alone else None
+    files = alone.checkpoint.files if alone else ()
     published = Published(
         repository=repository,
         documents=evidence.documents,
-        index_path=evidence.index.path if evidence.index else "",
-        index_metadata=evidence.index.metadata if evidence.index else {},
-        header_metadata={file.path: file.header.metadata for file in evidence.checkpoint.files},
+        index_path=index.path if index else "",
+        index_metadata=index.metadata if index else {},
+        header_metadata={file.path: file.header.metadata for file in files},
     )
-    return tuple(claim for reader in READERS for claim in reader.read(published))
+    claims = tuple(claim for reader in READERS for claim in reader.read(published))
+    if evidence.plan.shape is Shape.ADAPTER:
+        return tuple(map(_of_adapter, claims))
+    return claims
+
+
+def _of_adapter(claim: Claim) -> Claim:
+    """A number that a machine read of an adapter's own files is the adapter's, not the whole's."""
+    read_of_files = claim.source in {ClaimSource.HUB, ClaimSource.INDEX, ClaimSource.HEADER}
+    if read_of_files and claim.scope is Scope.TOTAL:
+        return replace(claim, scope=Scope.ADAPTER)
+    return claim
 
 
 def _unknowns(counted: Tally, evidence: Evidence) -> Iterable[Finding]:
@@ -98,11 +238,11 @@ def _unknowns(counted: Tally, evidence: Evidence) -> Iterable[Finding]:
                 " so the total is not known"
             ),
         )
-    if not evidence.complete:
+    if evidence.plan.absent or not all(part.complete for part in evidence.parts):
         yield Finding(
             code="checkpoint-incomplete",
             severity=Severity.ERROR,
-            message="weight files are missing, so the total is not known",
+            message="weights are missing or cannot be read, so the total is not known",
         )
 
 
@@ -126,7 +266,8 @@ def _files(evidence: Evidence) -> tuple[FileRead, ...]:
             oid=file.oid,
             size_bytes=file.header.size_bytes,
         )
-        for file in evidence.checkpoint.files
+        for part in evidence.parts
+        for file in part.checkpoint.files
     )
 
 
@@ -137,7 +278,11 @@ def _proof(repository: Repository, evidence: Evidence, traffic: Traffic) -> Proo
         requests=traffic.requests,
         retries=traffic.retries,
         bytes_read=traffic.bytes_read,
-        weight_bytes=sum(file.header.size_bytes for file in evidence.checkpoint.files),
+        weight_bytes=sum(
+            part.choice.companion_bytes
+            + sum(file.header.size_bytes for file in part.checkpoint.files)
+            for part in evidence.parts
+        ),
         spans=evidence.spans,
         headers_by=evidence.headers_by,
         roles_by="rules",

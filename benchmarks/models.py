@@ -38,7 +38,7 @@ class Model:
 def bert_large() -> Model:
     return _model(
         "bench/bert-large-like",
-        dict(_bert(layers=24, hidden=1_024, inner=4_096)),
+        dict(bert(layers=24, hidden=1_024, inner=4_096)),
         shards=1,
         elements=336_226_108,  # safetensors issue 44
         config={
@@ -57,7 +57,7 @@ def bert_large() -> Model:
 def llama_70b() -> Model:
     return _model(
         "bench/70B-like",
-        dict(_llama(layers=80, hidden=8_192, inner=28_672, kv=1_024, vocabulary=128_256)),
+        dict(llama(layers=80, hidden=8_192, inner=28_672, kv=1_024, vocabulary=128_256)),
         shards=30,
         elements=70_553_706_496,
         config={
@@ -114,7 +114,7 @@ def fleet(models: int) -> list[Repo]:
     return [
         _model(
             f"fleet/model-{number:03d}",
-            dict(_bert(layers=2 + number % 3, hidden=64 + 64 * (number % 4), inner=256)),
+            dict(bert(layers=2 + number % 3, hidden=64 + 64 * (number % 4), inner=256)),
             shards=1,
             config={"architectures": ["BertForPreTraining"], "model_type": "bert"},
             card="A small BERT.",
@@ -159,7 +159,7 @@ def _sharded(tensors: Tensors, shards: int) -> dict[str, Content]:
     return {**files, INDEX: json.dumps(index, indent=2).encode()}
 
 
-def _bert(*, layers: int, hidden: int, inner: int) -> Iterator[Row]:
+def bert(*, layers: int, hidden: int, inner: int) -> Iterator[Row]:
     """BertForPreTraining."""
 
     def linear(name: str, out: int, into: int) -> Iterator[Row]:
@@ -188,7 +188,7 @@ def _bert(*, layers: int, hidden: int, inner: int) -> Iterator[Row]:
     yield from linear("cls.seq_relationship", 2, hidden)
 
 
-def _llama(*, layers: int, hidden: int, inner: int, kv: int, vocabulary: int) -> Iterator[Row]:
+def llama(*, layers: int, hidden: int, inner: int, kv: int, vocabulary: int) -> Iterator[Row]:
     yield "model.embed_tokens.weight", ("BF16", [vocabulary, hidden])
     for layer in range(layers):
         at = f"model.layers.{layer}"

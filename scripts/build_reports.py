@@ -23,6 +23,7 @@ MODELS = (
     "openai-community/gpt2",
     "FacebookAI/roberta-base",
     "mistralai/Mistral-7B-v0.3",
+    "CompVis/stable-diffusion-v1-4",
     "openai/no-such-model",
 )
 

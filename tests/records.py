@@ -15,10 +15,10 @@ Multilingual BERT  119,547 tokens: 177,853,440, where 110 million are documented
 from collections.abc import Mapping
 from dataclasses import replace
 
-from auditor.core.checkpoints import LeftOut
 from auditor.core.claims import Claim, ClaimSource, Quantity, Scope, exact_quantity, quantity
 from auditor.core.comparison import Comparison
 from auditor.core.findings import Finding, Severity
+from auditor.core.left_out import LeftOut
 from auditor.core.record import (
     AuditFailure,
     AuditRecord,
@@ -522,6 +522,7 @@ def pipeline() -> AuditRecord:
         ("text_encoder", 123_060_480),
         ("vae", 83_653_863),
     )
+    classes = ("UNet2DConditionModel", "CLIPTextModel", "AutoencoderKL")
     weights = group("weights", Role.WEIGHT, 1_066_235_307, "down_blocks.*.resnets.*.conv1.weight")
     counted = tally_of(
         (weights,),
@@ -554,8 +555,14 @@ def pipeline() -> AuditRecord:
             counts=(Count(key="component:unet", name="the component unet", value=859_520_964),),
         ),
         components=tuple(
-            ComponentCount(name=name, parameters=count, stored_bytes=4 * count)
-            for name, count in parts
+            ComponentCount(
+                name=name,
+                class_name=class_name,
+                format="safetensors",
+                parameters=count,
+                stored_bytes=4 * count,
+            )
+            for (name, count), class_name in zip(parts, classes, strict=True)
         ),
     )
 

@@ -345,6 +345,24 @@ def test_virtual_file_of_700_gib_has_a_header_and_zeros() -> None:
         )
 
 
+def test_virtual_file_has_islands_among_its_zeros() -> None:
+    repo = Repo("lab/zip", {"a.bin": Virtual(b"PK", 1_000, ((10, b"middle"), (997, b"end")))})
+    whole = b"PK" + bytes(8) + b"middle" + bytes(981) + b"end"
+    with Hub([repo]) as hub:
+        url = signed_url(hub, "/lab/zip/resolve/main/a.bin")
+        assert fetch(url).body == whole
+        for first, last in ((0, 0), (1, 10), (12, 13), (15, 998), (16, 20), (990, 999)):
+            assert fetch(url, Range=f"bytes={first}-{last}").body == whole[first : last + 1]
+
+
+@pytest.mark.parametrize("islands", [((1, b"x"),), ((4, b"xy"), (5, b"z")), ((9, b"xy"),)])
+def test_virtual_file_refuses_islands_that_do_not_fit(
+    islands: tuple[tuple[int, bytes], ...],
+) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        Virtual(b"PK", 10, islands)
+
+
 def test_log_shows_how_little_a_client_took_that_hung_up() -> None:
     repo = Repo("lab/huge", {"model.safetensors": Virtual(ONE, 700 * GIB)})
     with Hub([repo]) as hub:

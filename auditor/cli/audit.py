@@ -4,6 +4,7 @@ The Hub's first answer is asked for before the rest of the package is loaded: bo
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 
 from auditor.cli.exits import INCOMPLETE, USAGE, exit_code, show_error
 from auditor.cli.loop import run
-from auditor.cli.options import SourceChoice, source_options, verbosity_options
+from auditor.cli.options import SourceChoice, source_options, verbosity_options, weights_option
 from auditor.cli.progress import progress
 from auditor.cli.reports import Report
 from auditor.core.identity import ModelRef
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 @click.option(
     "--strict", is_flag=True, help="Exit with 1 also for undocumented and unverifiable models."
 )
+@weights_option
+@click.option(
+    "--with-base", is_flag=True, help="Audit the model that an adapter belongs to as well."
+)
 @source_options
 @verbosity_options
 def audit(  # noqa: PLR0913 - one for each option
@@ -46,6 +51,8 @@ def audit(  # noqa: PLR0913 - one for each option
     output: str | None,
     *,
     strict: bool,
+    weights: str,
+    with_base: bool,
     revision: str | None,
     offline: bool,
     snapshot: str | None,
@@ -67,7 +74,15 @@ def audit(  # noqa: PLR0913 - one for each option
     asked = [_reference_or_error(choice, model) for model in models]
     if all(isinstance(each, InvalidModel) for each in asked):
         return USAGE
-    outcomes = run(_audit(models, asked, sources, report.destination.form, show_progress=not quiet))
+    call = _Call(
+        models=models,
+        asked=asked,
+        sources=sources,
+        form=report.destination.form,
+        weights=weights,
+        with_base=with_base,
+    )
+    outcomes = run(_audit(call, show_progress=not quiet))
     try:
         report.write(outcomes)
     except OutputError as error:
@@ -94,29 +109,35 @@ def _load(form: str) -> None:
         import_module(row.library)
 
 
-async def _audit(
-    models: Sequence[str],
-    asked: Sequence[ModelRef | InvalidModel],
-    sources: Sources,
-    form: str,
-    *,
-    show_progress: bool,
-) -> "list[Outcome]":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What the command line asks for."""
+
+    models: Sequence[str]
+    asked: Sequence[ModelRef | InvalidModel]
+    sources: Sources
+    form: str
+    weights: str
+    with_base: bool
+
+
+async def _audit(call: _Call, *, show_progress: bool) -> "list[Outcome]":
     import asyncio
 
-    refs = [each for each in asked if not isinstance(each, InvalidModel)]
+    refs = [each for each in call.asked if not isinstance(each, InvalidModel)]
     try:
-        sources.open_ahead(refs)
+        call.sources.open_ahead(refs)
         await asyncio.sleep(0)  # they load the HTTP client and send their questions first
-        loading = asyncio.create_task(asyncio.to_thread(_load, form))
-        from auditor.auditing import audit_models, failure_of
+        loading = asyncio.create_task(asyncio.to_thread(_load, call.form))
+        from auditor.auditing import AuditOptions, audit_models, failure_of
 
+        options = AuditOptions(weights=call.weights, with_base=call.with_base)
         with progress(len(refs), shown=show_progress) as on_done:
-            audited = iter(await audit_models(refs, sources, on_done=on_done))
+            audited = iter(await audit_models(refs, call.sources, options, on_done=on_done))
         await loading
     finally:
-        await sources.aclose()
+        await call.sources.aclose()
     return [
         failure_of(model, each) if isinstance(each, InvalidModel) else next(audited)
-        for model, each in zip(models, asked, strict=True)
+        for model, each in zip(call.models, call.asked, strict=True)
     ]

@@ -22,7 +22,11 @@ DEFAULT: Final = "audit"
 # bears the same name.
 COMMANDS: Final = {
     "audit": "Count models and hold them against what is documented (the default).",
+    "batch": "Audit a list of models, thousands of them; an interrupted one goes on.",
+    "cache": "Show, prune or clear what was kept of earlier audits.",
     "tensors": "Print the tree of a model's modules with their counts.",
+    "files": "Print which weight files are counted, which are left out, and why.",
+    "survey": "List many models with what the Hub says of them, and which deserve an audit.",
     "snapshot": "Record what an audit reads, to replay it later.",
     "formats": "List the weight files that are read and the packings that are understood.",
 }

@@ -25,11 +25,12 @@ class SourceChoice:
         """Raises InvalidModel for a text that names no model."""
         return reference(model, self.revision, endpoint=self.endpoint)
 
-    def sources(self) -> Sources:
+    def sources(self, *, requests_at_once: int | None = None) -> Sources:
         return Sources(
             endpoint=self.endpoint,
             offline=self.offline or offline_by_environment(),
             snapshot=self.snapshot,
+            requests_at_once=requests_at_once,
         )
 
 
@@ -58,6 +59,25 @@ def source_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def weights_option(function: F) -> F:
+    """`--weights`."""
+    return click.option(
+        "--weights",
+        metavar="PATH",
+        default="",
+        help="Count this folder, file or pattern ('*Q4_K_M*') of the repository instead.",
+    )(function)
+
+
+def store_option(function: F) -> F:
+    """`--store`."""
+    return click.option(
+        "--store",
+        metavar="PLACE",
+        help="Folder or database URL of what is kept (default: HFAUDIT_STORE, else ~/.cache/hfaudit).",
+    )(function)
 
 
 def verbosity_options(function: F) -> F:

@@ -32,7 +32,7 @@ class Destination:
         path = STANDARD_OUTPUT if output is None else output
         if path == STANDARD_OUTPUT:
             return cls(form=form or DEFAULT_FORM, path=path)
-        _check_place(path)
+        check_place(path)
         return cls(form=form or name_for_path(path), path=path)
 
     def write(self, write: Callable[[IO[bytes]], Any]) -> None:
@@ -45,36 +45,37 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report of audits: its writer and its destination."""
+    """A report of audits: its destination, and how much of it is told."""
 
-    writer: "Writer"
     destination: Destination
+    quiet: bool
+    verbose: bool
 
     @classmethod
     def of(cls, form: str | None, output: str | None, *, quiet: bool, verbose: bool) -> "Report":
         """Raises InvalidOption, as Destination.of."""
-        destination = Destination.of(form, output)
-        to_screen = destination.path == STANDARD_OUTPUT
-        writer = _writer(destination.form, to_screen=to_screen, quiet=quiet, verbose=verbose)
-        return cls(writer=writer, destination=destination)
+        return cls(destination=Destination.of(form, output), quiet=quiet, verbose=verbose)
 
     def write(self, outcomes: "Sequence[Outcome]") -> None:
         """Raises OutputError."""
-        self.destination.write(lambda stream: self.writer.write(outcomes, stream))
+        writer = self._writer()
+        self.destination.write(lambda stream: writer.write(outcomes, stream))
+
+    def _writer(self) -> "Writer":
+        """Made when there is something to write, so that the Hub is asked before it is loaded."""
+        if self.destination.form != DEFAULT_FORM:
+            return writer_for(self.destination.form)
+        from auditor.writers.look import Look
+        from auditor.writers.terminal import Detail, TerminalWriter
+
+        detail = Detail.QUIET if self.quiet else Detail.VERBOSE if self.verbose else Detail.NORMAL
+        to_screen = self.destination.path == STANDARD_OUTPUT and sys.stdout
+        return TerminalWriter(
+            detail=detail, look=Look.of(sys.stdout, os.environ) if to_screen else Look()
+        )
 
 
-def _writer(form: str, *, to_screen: bool, quiet: bool, verbose: bool) -> "Writer":
-    if form != DEFAULT_FORM:
-        return writer_for(form)
-    from auditor.writers.look import Look
-    from auditor.writers.terminal import Detail, TerminalWriter
-
-    detail = Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
-    look = Look.of(sys.stdout, os.environ) if to_screen and sys.stdout else Look()
-    return TerminalWriter(detail=detail, look=look)
-
-
-def _check_place(path: str) -> None:
+def check_place(path: str) -> None:
     """That a file can be made at `path`: told before the audit, not after."""
     folder = Path(path).absolute().parent
     if not path.strip():

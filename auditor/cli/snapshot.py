@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import click
 
-from auditor.auditing import audit_models
+from auditor.auditing import AuditOptions, audit_models
 from auditor.cli.exits import AGREES, INCOMPLETE, say, show_error
 from auditor.cli.loop import run
-from auditor.cli.options import SourceChoice, source_options
+from auditor.cli.options import SourceChoice, source_options, weights_option
 from auditor.cli.reports import Destination
 from auditor.core.identity import ModelRef
 from auditor.core.record import AuditFailure, Outcome
@@ -25,11 +25,13 @@ from auditor.sources.snapshot_file import pack
 @click.option(
     "-o", "--output", metavar="FILE", required=True, help="The snapshot; `-` is standard output."
 )
+@weights_option
 @source_options
 def snapshot(  # noqa: PLR0913 - one for each option
     models: tuple[str, ...],
     output: str,
     *,
+    weights: str,
     revision: str | None,
     offline: bool,
     snapshot: str | None,
@@ -47,7 +49,7 @@ def snapshot(  # noqa: PLR0913 - one for each option
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     refs = [choice.reference(model) for model in models]
     sources = choice.sources()
-    outcomes, recorded = run(_record(refs, sources))
+    outcomes, recorded = run(_record(refs, sources, AuditOptions(weights=weights)))
     data = pack(
         Snapshot(
             provenance=Provenance.FETCHED,
@@ -62,11 +64,11 @@ def snapshot(  # noqa: PLR0913 - one for each option
 
 
 async def _record(
-    refs: Sequence[ModelRef], sources: Sources
+    refs: Sequence[ModelRef], sources: Sources, options: AuditOptions
 ) -> tuple[tuple[Outcome, ...], RecordedSource]:
     recorded = RecordedSource(sources)
     try:
-        return await audit_models(refs, recorded), recorded
+        return await audit_models(refs, recorded, options), recorded
     finally:
         await sources.aclose()
 

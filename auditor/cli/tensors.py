@@ -1,18 +1,19 @@
 """`hfaudit tensors MODEL`: the tree of modules with their counts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import click
 
 from auditor.cli.exits import AGREES, INCOMPLETE, show_error
 from auditor.cli.loop import run
-from auditor.cli.options import SourceChoice, source_options
+from auditor.cli.options import SourceChoice, source_options, weights_option
 from auditor.cli.reports import Destination
 from auditor.core.identity import ModelRef
 from auditor.core.modules import lines_of, module_tree
 from auditor.errors import HfauditError
 from auditor.evidence import gather_evidence
-from auditor.judgement import assign_roles
+from auditor.judgement import count_part
 from auditor.source_choice import Sources
 from auditor.writers.modules import FORMS, Tree
 
@@ -29,6 +30,7 @@ from auditor.writers.modules import FORMS, Tree
 @click.option("--all", "everything", is_flag=True, help="Down to every tensor.")
 @click.option("-f", "--format", "form", type=click.Choice(list(FORMS)), help="Form of the list.")
 @click.option("-o", "--output", metavar="FILE", help="Where it goes; `-` is standard output.")
+@weights_option
 @source_options
 def tensors(  # noqa: PLR0913 - one for each option
     models: tuple[str, ...],
@@ -37,6 +39,7 @@ def tensors(  # noqa: PLR0913 - one for each option
     output: str | None,
     *,
     everything: bool,
+    weights: str,
     revision: str | None,
     offline: bool,
     snapshot: str | None,
@@ -51,36 +54,54 @@ def tensors(  # noqa: PLR0913 - one for each option
     destination = Destination.of(form, output)
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     refs = [choice.reference(model) for model in models]
-    trees, failed = run(_trees(refs, choice.sources(), depth=None if everything else depth))
+    asked = _Asked(weights=weights, depth=None if everything else depth)
+    trees, failed = run(_trees(refs, choice.sources(), asked))
     if trees:
         destination.write(lambda stream: FORMS[destination.form](trees, stream))
     return INCOMPLETE if failed else AGREES
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Which weights, and how far down."""
+
+    weights: str
+    depth: int | None
+
+
 async def _trees(
-    refs: Sequence[ModelRef], sources: Sources, *, depth: int | None
+    refs: Sequence[ModelRef], sources: Sources, asked: _Asked
 ) -> tuple[list[Tree], bool]:
     """The trees of those models that can be read, and whether one could not."""
     trees = []
+    failed = False
     try:
         for ref in refs:
             try:
-                trees.append(await _tree(ref, sources, depth))
+                trees += await _trees_of(ref, sources, asked)
             except HfauditError as error:
                 show_error(error)
+                failed = True
     finally:
         await sources.aclose()
-    return trees, len(trees) < len(refs)
+    return trees, failed
 
 
-async def _tree(ref: ModelRef, sources: Sources, depth: int | None) -> Tree:
+async def _trees_of(ref: ModelRef, sources: Sources, asked: _Asked) -> list[Tree]:
+    """The tree of a model; of a pipeline one for each part, under the part's path."""
     opened = await sources.open(ref)
-    evidence = await gather_evidence(opened)
-    assignment, _ = assign_roles(evidence)
+    evidence = await gather_evidence(opened, wanted=asked.weights)
     repository = opened.repository
-    top = module_tree(evidence.checkpoint.tensors, assignment, root=repository.repo_id)
-    return Tree(
-        model=repository.repo_id,
-        at=repository.commit or repository.revision or repository.origin.value,
-        lines=tuple(lines_of(top, depth=depth)),
-    )
+    trees = []
+    for part in evidence.parts:
+        name = "/".join(filter(None, (repository.repo_id, part.choice.component)))
+        assignment = count_part(part).assignment
+        top = module_tree(part.checkpoint.tensors, assignment, root=name)
+        trees.append(
+            Tree(
+                model=name,
+                at=repository.commit or repository.revision or repository.origin.value,
+                lines=tuple(lines_of(top, depth=asked.depth)),
+            )
+        )
+    return trees

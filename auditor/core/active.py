@@ -17,6 +17,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any, Final
 
+from auditor.core.gguf_rules import NUMBERED_EXPERTS
 from auditor.core.role_rules import EXPERT_PLACES
 from auditor.core.roles import Assignment, Role
 from auditor.core.tally import Count, Group, Tally
@@ -45,6 +46,8 @@ _PICKED_BY_TYPE: Final = {"switch_transformers": 1, "nllb-moe": 2}  # written in
 _EXPERTS_PLACE: Final = ".experts."
 _NUMBERED: Final = ".experts.*."
 _GGUF: Final = "_exps."  # after each projection: `blk.3.ffn_gate_exps.weight` is of layer `blk.3`
+_GGUF_PLACES: Final = (_GGUF, *NUMBERED_EXPERTS)  # norms, scales and dense layers are there, too
+_PLACES: Final = (*EXPERT_PLACES, *NUMBERED_EXPERTS)
 _FUSED_RANK: Final = 3  # [experts, rows, columns]
 
 
@@ -161,9 +164,12 @@ def _layers(tensors: Sequence[Tensor], assignment: Assignment) -> list[_Layer]:
     """The layers with routed experts outside of multi-token-prediction modules."""
     layers: dict[str, _Layer] = {}
     beside = assignment.mtp_prefixes
-    for name, _, shape, elements, *_ in tensors:
-        place = next((place for place in EXPERT_PLACES if place in name), None)
+    for tensor in tensors:
+        name, _, shape, elements, *_ = tensor
+        place = next((place for place in _PLACES if place in name), None)
         if place is None or (beside and name.startswith(beside)):
+            continue
+        if place in _GGUF_PLACES and assignment.rule_of(tensor).role is not Role.EXPERT:
             continue
         mark = assignment.marks.get(name)
         if mark is not None and mark.role is not None:

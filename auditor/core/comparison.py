@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from auditor.core.claims import Claim, Quantity, Scope
+from auditor.core.claims import Claim, Quantity, Scope, Tolerance
 from auditor.core.differences import counted_otherwise, explain_difference, signed_percent
 from auditor.core.tally import Count, Group
 from auditor.core.verdict import DEFAULT_POLICY, SEVERITY, Policy, Verdict, agrees
@@ -54,6 +54,7 @@ COUNTS_OF_SCOPE: Final = {
     Scope.NON_EMBEDDING: ("non_embedding",),
     Scope.ADAPTER: ("adapter",),
 }
+COMPONENT: Final = "component:"  # the key of a part's own count begins with it
 _UNKNOWN: Final = {
     Scope.TOTAL: "how many parameters there are is not known",
     Scope.TRAINABLE: "how many parameters are trainable is not known",
@@ -121,6 +122,20 @@ def agreement(figure: Quantity, count: int, policy: Policy = DEFAULT_POLICY) -> 
     return None
 
 
+def _agreement(claim: Claim, count: int, policy: Policy) -> Verdict | None:
+    """How a claim agrees with `count`: within its own tolerance, where it has one."""
+    verdict = agreement(claim.quantity, count, policy)
+    if claim.tolerance is None:
+        return verdict
+    if not _is_within(claim.tolerance, claim.quantity, count):
+        return None
+    return verdict or Verdict.NEAR
+
+
+def _is_within(tolerance: Tolerance, figure: Quantity, count: int) -> bool:
+    return abs(count - figure.value) <= tolerance.parameters
+
+
 def coincidence(figure: Quantity, candidates: int) -> Fraction:
     """The chance that one of `candidates` counts of about this size rounds to `figure`."""
     return min(Fraction(candidates * figure.unit, figure.value), Fraction(1))
@@ -138,7 +153,7 @@ def _rounds_to(count: int, value: int, unit: int) -> bool:
 
 def _counts_meant(claim: Claim, counts: Sequence[Count]) -> tuple[Count, ...]:
     if claim.scope is Scope.COMPONENT:  # a component is counted under its own name, if at all
-        keys: tuple[str, ...] = (f"component:{claim.detail}", claim.detail)
+        keys: tuple[str, ...] = (f"{COMPONENT}{claim.detail}", claim.detail)
     else:
         keys = COUNTS_OF_SCOPE[claim.scope]
     return tuple(count for key in keys for count in counts if count.key == key)
@@ -152,6 +167,8 @@ def _not_judged(claim: Claim, verdict: Verdict, explanation: str) -> Comparison:
 
 def _why_unverifiable(claim: Claim, counts: Sequence[Count]) -> str:
     reason = _UNKNOWN.get(claim.scope) or f"{claim.detail or 'this part'} is not counted apart"
+    if claim.scope is Scope.TOTAL and any(count.key == "adapter" for count in counts):
+        reason = "it may be about the base model, which was not counted with the adapter"
     equal = next((count for count in counts if count.value == claim.quantity.value), None)
     return f"{reason}; the figure equals {equal.name}" if equal else reason
 
@@ -170,9 +187,9 @@ class _Evidence:
 
 
 def _against(claim: Claim, count: Count, meant: Sequence[Count], evidence: _Evidence) -> Comparison:
-    verdict = agreement(claim.quantity, count.value, evidence.policy)
+    verdict = _agreement(claim, count.value, evidence.policy)
     if verdict is not None:
-        explanation = _agreeing(verdict, claim.quantity, count.value)
+        explanation = _agreeing(verdict, claim, count.value)
         if count.key != meant[0].key:
             explanation = f"{count.name}: {explanation}"
     else:
@@ -195,7 +212,10 @@ def _may_decide(claim: Claim, verdict: Verdict, count: int, policy: Policy) -> b
     return larger > policy.label_factor * smaller
 
 
-def _agreeing(verdict: Verdict, figure: Quantity, count: int) -> str:
+def _agreeing(verdict: Verdict, claim: Claim, count: int) -> str:
+    figure = claim.quantity
+    if verdict is Verdict.NEAR and claim.tolerance is not None:
+        return f"{_how_far(figure, count)}; within the tolerance of {claim.tolerance.written}"
     if verdict is Verdict.EXACT:
         return "equal to the last parameter"
     if verdict is Verdict.ROUNDS:
@@ -222,13 +242,15 @@ def _disagreeing(
     claim: Claim, count: Count, others: Sequence[Count], evidence: _Evidence
 ) -> tuple[Verdict, str]:
     figure, policy = claim.quantity, evidence.policy
-    other = _other_that_gives(figure, others, policy)
+    other = _other_that_gives(claim, others, policy)
     chance = coincidence(figure, len(others))
     if other and (other.value == figure.value or strength(chance, policy) is not Strength.WEAK):
         return Verdict.OTHER_SCOPE, _other_scope(figure, other, chance, evidence)
     reasons = [_how_far(figure, count.value)]
     if claim.label:
         reasons.insert(0, "a label, not a count")
+    elif claim.tolerance is not None:
+        reasons.append(f"beyond the tolerance of {claim.tolerance.written}")
     elif figure.looks_exact:
         reasons.append("a figure written to the last digit claims to be exact")
     explained = explain_difference(count.value - figure.value, evidence.groups)
@@ -238,12 +260,15 @@ def _disagreeing(
         reasons.append(
             f"{other.name}, {other.value:,}, would round to it ({_odds(chance, policy)})"
         )
+    elif part := _nearest_part(figure, evidence.counts):
+        reasons.append(part)
     near = abs(count.value - figure.value) <= policy.near * figure.value
-    verdict = Verdict.NEAR if near and not figure.looks_exact else Verdict.MISMATCH
-    return verdict, "; ".join(reasons)
+    if claim.tolerance is not None or figure.looks_exact:
+        near = False
+    return Verdict.NEAR if near else Verdict.MISMATCH, "; ".join(reasons)
 
 
-def _other_that_gives(figure: Quantity, others: Sequence[Count], policy: Policy) -> Count | None:
+def _other_that_gives(claim: Claim, others: Sequence[Count], policy: Policy) -> Count | None:
     """The count that is the figure or rounds to it, the closest if there are several.
 
     Never a sum of components: among enough sums there is always one that fits.
@@ -251,9 +276,22 @@ def _other_that_gives(figure: Quantity, others: Sequence[Count], policy: Policy)
     giving = [
         other
         for other in others
-        if agreement(figure, other.value, policy) in {Verdict.EXACT, Verdict.ROUNDS}
+        if _agreement(claim, other.value, policy) in {Verdict.EXACT, Verdict.ROUNDS}
     ]
-    return min(giving, key=lambda other: abs(other.value - figure.value), default=None)
+    return min(giving, key=lambda other: abs(other.value - claim.quantity.value), default=None)
+
+
+def _nearest_part(figure: Quantity, counts: Sequence[Count]) -> str:
+    """Which part of a pipeline comes nearest, where the figure is neither the whole's nor a part's.
+
+    Said, and not held for an explanation: among enough parts one is always near.
+    """
+    parts = [count for count in counts if count.key.startswith(COMPONENT)]
+    if not parts:
+        return ""
+    nearest = min(parts, key=lambda part: abs(part.value - figure.value))
+    share = signed_percent(Fraction(nearest.value - figure.value, figure.value))
+    return f"no part has it either: {nearest.name}, the nearest, has {nearest.value:,} ({share})"
 
 
 def _other_scope(figure: Quantity, other: Count, chance: Fraction, evidence: _Evidence) -> str:

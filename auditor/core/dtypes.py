@@ -50,6 +50,12 @@ class Dtype:
             raise ValueError(f"{elements:,} elements of {self.name} do not fill whole bytes")
         return quotient
 
+    def bytes_up_to(self, elements: int) -> int:
+        """As `bytes_for`, the last byte or block filled up where the elements end within it."""
+        if self.block_elements == 1:
+            return elements * self.block_bytes
+        return -(-elements * self.block_bytes // self.block_elements)
+
 
 _SAFETENSORS: Final = "safetensors/src/tensor.rs, Dtype::bitsize"
 
@@ -101,6 +107,7 @@ _ONNX_ROWS: Final = (
 )
 
 _GGML: Final = "gguf 0.19.0, gguf/constants.py, GGML_QUANT_SIZES"
+_GGML_COMMON: Final = "llama.cpp, ggml/src/ggml-common.h"
 _GGML_REMOVED: Final = "llama.cpp before November 2024, ggml.h: removed types that old files have"
 
 # Blocks of quantised numbers, each with its own scale: every element is one weight.
@@ -110,7 +117,6 @@ _GGML_ROWS: Final = (
     ("Q5_0", 32, 22),
     ("Q5_1", 32, 24),
     ("Q8_0", 32, 34),
-    ("Q8_1", 32, 40),
     ("Q2_K", 256, 84),
     ("Q3_K", 256, 110),
     ("Q4_K", 256, 144),
@@ -131,12 +137,19 @@ _GGML_ROWS: Final = (
     ("MXFP4", 32, 17),
     ("NVFP4", 64, 36),
     ("Q1_0", 128, 18),
+    ("Q8_1_F32", 32, 40),  # gguf-py's Q8_1, with two scales of 32 bits each
+)
+_GGML_COMMON_ROWS: Final = (
+    ("Q8_1", 32, 36),  # with two scales of 16 bits
     ("Q2_0", 64, 18),
 )
 _GGML_REMOVED_ROWS: Final = (
     ("Q4_0_4_4", 32, 18),
     ("Q4_0_4_8", 32, 18),
     ("Q4_0_8_8", 32, 18),
+    ("IQ4_NL_4_4", 32, 18),
+    ("IQ4_NL_4_8", 32, 18),
+    ("IQ4_NL_8_8", 32, 18),
 )
 
 
@@ -153,5 +166,6 @@ DTYPES: Final = {
     **dict(_dtypes(_TORCH_ROWS, _TORCH)),
     **dict(_dtypes(_ONNX_ROWS, _ONNX)),
     **dict(_dtypes(((n, Kind.FLOAT, e, b) for n, e, b in _GGML_ROWS), _GGML)),
+    **dict(_dtypes(((n, Kind.FLOAT, e, b) for n, e, b in _GGML_COMMON_ROWS), _GGML_COMMON)),
     **dict(_dtypes(((n, Kind.FLOAT, e, b) for n, e, b in _GGML_REMOVED_ROWS), _GGML_REMOVED)),
 }

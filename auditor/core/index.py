@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from auditor.core.checkpoints import MAX_SHARDS
 from auditor.core.findings import Finding, Severity, about, quoted
-from auditor.core.strict_json import NotJson, Object, parse, value_bound
+from auditor.core.strict_json import LARGE_BYTES, NotJson, Object, parse, value_bound
 from auditor.errors import FileTooLarge, IndexMalformed, LimitExceeded
 
 # huggingface.js parse-safetensors-metadata.ts reads as much; Kimi-K3's index has about 60 MB.
@@ -34,6 +34,9 @@ _UNSAFE: Final = (
     (re.compile(r"(?:^|/)\.{1,2}(?:/|$)"), "has `.` or `..` for a folder"),
     (re.compile(r"(?:^|/)(?:/|$)"), "has an empty part"),
 )
+
+# The shard of each name as the index gives it, the metadata, and what is odd about them.
+_Said = tuple[Mapping[str, str], Mapping[str, Any], tuple[Finding, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,25 +61,50 @@ def parse_index(path: str, data: bytes) -> ShardIndex:
 
     Raises FileTooLarge, LimitExceeded, IndexMalformed.
     """
+    if len(data) > MAX_INDEX_BYTES:
+        raise FileTooLarge(path, f"{len(data):,} bytes; at most {MAX_INDEX_BYTES:,} are read")
+    said = _said_at_large(data) if len(data) >= LARGE_BYTES else None
+    named, metadata, findings = said or _said(path, data)
+    resolved = _resolve(path, set(named.values()))
+    beside = "/" not in path
+    return ShardIndex(
+        path=path,
+        weight_map=named if beside else {name: resolved[shard] for name, shard in named.items()},
+        shard_paths=tuple(sorted(resolved.values())),
+        metadata={key: _whole(value) for key, value in metadata.items()},
+        findings=findings,
+    )
+
+
+def _said_at_large(data: bytes) -> _Said | None:
+    """What an index says that is written as writers do; None where it is to be looked at."""
+    from auditor.core.large_json import read_large  # noqa: PLC0415 - see there
+
+    members = read_large(
+        data,
+        dict[str, dict[str, str | int | float | bool | None]],
+        lambda members: len(members) + sum(map(len, members.values())),
+        MAX_INDEX_VALUES,
+    )
+    if members is None or not {"weight_map"} <= members.keys() <= {"metadata", "weight_map"}:
+        return None
+    named = members["weight_map"]
+    if set(map(type, named.values())) != {str}:
+        return None
+    return cast("dict[str, str]", named), members.get("metadata", {}), ()
+
+
+def _said(path: str, data: bytes) -> _Said:
     fields = dict(_root(path, data))
     pairs = fields.get("weight_map")
     if not isinstance(pairs, Object) or not pairs:
         _refuse(path, "no `weight_map` from tensors to files")
-    resolved = _resolve(path, {shard for _, shard in pairs if type(shard) is str})
-    try:
-        weight_map = {name: resolved[shard] for name, shard in pairs}
-    except (KeyError, TypeError) as error:
-        name = next(name for name, shard in pairs if type(shard) is not str)
-        raise IndexMalformed(
-            path, f"the file of {quoted(name)} is no string", hint=_HINT
-        ) from error
-    return ShardIndex(
-        path=path,
-        weight_map=weight_map,
-        shard_paths=tuple(sorted(resolved.values())),
-        metadata=_metadata(path, fields.get("metadata")),
-        findings=() if len(weight_map) == len(pairs) else _doubled(path, pairs),
-    )
+    for name, shard in pairs:
+        if type(shard) is not str:
+            _refuse(path, f"the file of {quoted(name)} is no string")
+    named = dict(pairs)
+    findings = () if len(named) == len(pairs) else _doubled(path, pairs)
+    return named, _metadata(path, fields.get("metadata")), findings
 
 
 def _refuse(path: str, reason: str) -> NoReturn:
@@ -84,8 +112,6 @@ def _refuse(path: str, reason: str) -> NoReturn:
 
 
 def _root(path: str, data: bytes) -> Object:
-    if len(data) > MAX_INDEX_BYTES:
-        raise FileTooLarge(path, f"{len(data):,} bytes; at most {MAX_INDEX_BYTES:,} are read")
     if len(data) > 2 * MAX_INDEX_VALUES and value_bound(data) > MAX_INDEX_VALUES:
         raise LimitExceeded(path, f"more than {MAX_INDEX_VALUES:,} values")
     try:
@@ -120,7 +146,7 @@ def _metadata(path: str, stored: object) -> dict[str, Any]:
         return {}
     if not isinstance(stored, Object):
         _refuse(path, "`metadata` is no object")
-    return {key: _whole(value) for key, value in stored if not isinstance(value, list)}
+    return {key: value for key, value in stored if not isinstance(value, list)}
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value

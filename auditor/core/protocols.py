@@ -1,10 +1,11 @@
 """Every socket of the house on one page."""
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from auditor.core.claims import Claim, Published
 from auditor.core.identity import ModelRef
+from auditor.core.kept import Kept, Piece
 from auditor.core.packing import Hints, Module, Recovered, Suffix
 from auditor.core.record import Outcome
 from auditor.core.repository import Repository, Traffic
@@ -33,10 +34,10 @@ class OpenRepository(Protocol):
         """Exactly the bytes of `span`, of a weight file."""
         ...
 
-    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:
+    async def read_headers(self, index_path: str) -> Mapping[str, memoryview] | None:
         """All shard headers at once, by shard path, where the source can; None where it cannot.
 
-        Each value is the parsed JSON object of that shard's header, not validated.
+        Each is the JSON text of that shard's header, not validated.
         """
         ...
 
@@ -47,6 +48,18 @@ class Source(Protocol):
     async def open(self, ref: ModelRef) -> OpenRepository: ...
 
     async def aclose(self) -> None: ...
+
+
+class ByteCache(Protocol):
+    """Bytes that were read before and never change. Neither call waits for the network."""
+
+    def get(self, oids: Sequence[str]) -> Mapping[Piece, Kept]:
+        """Everything that is kept of these blobs."""
+        ...
+
+    def put(self, piece: Piece, kept: Kept) -> None:
+        """Keeps the bytes. It may be later that they are safe."""
+        ...
 
 
 class HeaderFormat(Protocol):

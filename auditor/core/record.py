@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, Final, assert_never
 
-from auditor.core.checkpoints import LeftOut
 from auditor.core.comparison import Comparison
 from auditor.core.findings import Finding
+from auditor.core.left_out import LeftOut
 from auditor.core.repository import HubFacts, Origin
+from auditor.core.shapes import Shape
 from auditor.core.sizes import decimal_text, gibibytes, gigabytes, percent
 from auditor.core.tally import Amount, Count, Group, LayoutCount, Tally
 from auditor.core.tensors import Span
@@ -30,11 +32,38 @@ class FileRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentCount:
-    """A part of the model that is stored apart (unet, vae), with its own count."""
+    """A part of the model that is stored apart (unet, vae), with its own count.
+
+    `beside` says why it is not in the total of the whole; empty where it is.
+    """
 
     name: str
+    class_name: str
+    format: str
     parameters: int | None
     stored_bytes: int
+    beside: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterFacts:
+    """What an adapter is, the model that it belongs to, and how much of the two it trains.
+
+    `base` is the model as adapter_config.json names it. What follows from the base model is None
+    where that was not audited; `note` then says why, or in what the figures may be off.
+    """
+
+    peft_type: str
+    rank: int | None
+    base: str
+    base_model: str | None = None  # its present name
+    base_commit: str | None = None
+    base_parameters: int | None = None
+    trainable: int | None = None
+    all_parameters: int | None = None
+    trainable_percent: str | None = None
+    printed: str | None = None  # as PEFT's print_trainable_parameters has it
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +101,8 @@ class AuditRecord:
     left_out: tuple[LeftOut, ...]
     proof: Proof
     hub: HubFacts | None = None
+    shape: Shape = Shape.MODEL
+    adapter: AdapterFacts | None = None
     architecture: str | None = None
 
 
@@ -182,7 +213,9 @@ def _body(record: AuditRecord) -> dict[str, Any]:
         "claims": [_comparison(comparison) for comparison in record.comparisons],
         "findings": _plain(record.findings),
         "files": _plain(record.files),
-        "left_out": _plain(record.left_out),
+        "left_out": [_left_out(left, tally.total) for left in record.left_out],
+        "shape": record.shape.value,
+        "adapter": _plain(record.adapter),
         "architecture": record.architecture,
         "hub": _plain(record.hub),
         "proof": _plain(record.proof) | {"spans": [_span(*read) for read in record.proof.spans]},
@@ -204,10 +237,26 @@ def _empty_body(failure: AuditFailure) -> dict[str, Any]:
         "findings": _plain(failure.findings),
         "files": [],
         "left_out": [],
+        "shape": None,
+        "adapter": None,
         "architecture": None,
         "hub": None,
         "proof": {each.name: None for each in fields(Proof)},
     }
+
+
+def bits_per_weight(left: LeftOut, total: int | None) -> str | None:
+    """Bits that a weight takes in another quantisation of the same weights: `4.89`.
+
+    Taken over the whole file, its head included. None where weights or bytes are not known.
+    """
+    if not left.quantisation or not total or left.size_bytes is None:
+        return None
+    return decimal_text(Fraction(8 * left.size_bytes, total), 2)
+
+
+def _left_out(left: LeftOut, total: int | None) -> dict[str, Any]:
+    return {**_plain(left), "bits_per_weight": bits_per_weight(left, total)}
 
 
 def _layout(layout: LayoutCount) -> dict[str, Any]:

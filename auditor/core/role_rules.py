@@ -7,7 +7,10 @@ parameter has `requires_grad=False` there.
 from typing import Final
 
 from auditor.core import conditions
+from auditor.core.adapter_rules import PEFT
 from auditor.core.buffer_rules import BUFFERS
+from auditor.core.framework_rules import FRAMEWORKS
+from auditor.core.gguf_rules import GGUF
 from auditor.core.roles import Role, Rule
 
 _WHISPER_ENCODERS: Final = frozenset(
@@ -556,8 +559,11 @@ BESIDE: Final = (
 
 RULES: Final = (
     *BESIDE,
+    *GGUF,
+    *FRAMEWORKS,
     *BUFFERS,
     *FROZEN,
+    *PEFT,
     *ADAPTERS,
     *HEADS,
     *EXPERTS,

@@ -6,12 +6,12 @@ up once for each.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache, partial
-from itertools import repeat
+from itertools import chain
 from typing import Final, NamedTuple
 
 from auditor.core.config import ModelConfig
@@ -121,23 +121,67 @@ _star_for_numbers: Final = partial(re.compile(r"\.[0-9]+(?=\.)").sub, ".*")
 _star_for_first_numbers: Final = partial(re.compile(r"\n[0-9]+(?=\.)").sub, "\n*")
 
 
+# Names that differ in their digits alone are looked at once, if all their digits are numbers.
+_zeros_for_digits: Final = str.maketrans("123456789", "000000000")
+_AT_ONCE: Final = 4_096
+
+
 def pattern_of(name: str) -> str:
     """`name` with each number before a dot as `*`."""
-    return patterns_of((name,))[0]
+    return _starred((name,))[0]
 
 
 @lru_cache(maxsize=2)  # the packings, the ties and the roles of a checkpoint ask one after another
 def patterns_of(names: tuple[str, ...]) -> Sequence[str]:
-    """The pattern of each name, in one pass over all of them."""
+    """The pattern of each name."""
+    known: dict[str, str] = {}
+    # NOTE: some at a time, so that what is made on the way takes the same memory again and again.
+    parts = (names[begin : begin + _AT_ONCE] for begin in range(0, len(names), _AT_ONCE))
+    return list(chain.from_iterable(_patterns(part, known) for part in parts))
+
+
+def _patterns(names: Sequence[str], known: dict[str, str]) -> Sequence[str]:
+    """The pattern of each name; `known` are those of names whose digits are all numbers."""
+    alike = "\n".join(names).translate(_zeros_for_digits).split("\n")
+    if len(alike) != len(names):  # a name with a line break in it
+        return _starred(names)
+    kinds = set(alike)
+    new = tuple(kinds.difference(known))
+    starred = zip(new, _starred(new), strict=True)
+    known.update((kind, pattern) for kind, pattern in starred if "0" not in pattern)
+    if kinds <= known.keys():
+        return [known[kind] for kind in alike]
+    others = [name for name, kind in zip(names, alike, strict=True) if kind not in known]
+    rest = iter(_starred(others))
+    return [known[kind] if kind in known else next(rest) for kind in alike]
+
+
+def _starred(names: Sequence[str]) -> Sequence[str]:
     lines = "\n" + "\n".join(names)
     patterns = _star_for_first_numbers(_star_for_numbers(lines)).split("\n")[1:]
-    if len(patterns) != len(names):  # a name with a line break in it
+    if len(patterns) != len(names):
         return [pattern_of(name.replace("\n", " ")) for name in names]
     return patterns
 
 
 def names_of(tensors: Sequence[Tensor]) -> tuple[str, ...]:
     return tuple([tensor.name for tensor in tensors])
+
+
+def by_pattern(tensors: Sequence[Tensor]) -> Mapping[str, Sequence[Tensor]]:
+    """The tensors of each pattern, in their order."""
+    gathered: defaultdict[str, list[Tensor]] = defaultdict(list)
+    for pattern, tensor in zip(patterns_of(names_of(tensors)), tensors, strict=True):
+        gathered[pattern].append(tensor)
+    return gathered
+
+
+def are_alike(tensors: Sequence[Tensor]) -> bool:
+    """Whether all have one dtype and one shape."""
+    # NOTE: counted and not put into a set: to compare is five times as fast as to hash.
+    dtypes = [tensor.dtype for tensor in tensors]
+    shapes = [tensor.shape for tensor in tensors]
+    return dtypes.count(dtypes[0]) == shapes.count(shapes[0]) == len(tensors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,16 +211,27 @@ def bucket_of(tensor: Tensor, marks: Mapping[str, Mark], mtp_prefixes: tuple[str
 
 # Modules beside the model that predict further tokens. DeepSeek-V3, GLM-4.5 and their kin store
 # one as a layer past the last, known by its projection `eh_proj`; Qwen3-Next and others as `mtp`.
+# In GGUF files that projection is one of a few tensors in a part `nextn` of that layer.
 _MTP_PROJECTION: Final = "eh_proj.weight"
+_MTP_PART: Final = "nextn."
 _MTP_MODULES: Final = ("mtp.", "model.mtp.", "model.mtp_layers.", "mtp_block.")
 
 
 @lru_cache(maxsize=2)
 def mtp_prefixes(names: tuple[str, ...]) -> tuple[str, ...]:
     """Prefixes of the multi-token-prediction modules among `names`."""
-    layers = {n.removesuffix(_MTP_PROJECTION) for n in names if n.endswith(_MTP_PROJECTION)}
-    inside = [name for name in names if name.startswith(_MTP_MODULES)]
-    modules = {prefix for prefix in _MTP_MODULES if any(n.startswith(prefix) for n in inside)}
+    patterns = patterns_of(names)
+    telling = {
+        pattern
+        for pattern in set(patterns)
+        if pattern.endswith(_MTP_PROJECTION) or pattern.startswith(_MTP_MODULES)
+    }
+    if not telling:
+        return ()
+    near = [n for n, pattern in zip(names, patterns, strict=True) if pattern in telling]
+    projections = [name for name in near if name.endswith(_MTP_PROJECTION)]
+    layers = {n.removesuffix(_MTP_PROJECTION).removesuffix(_MTP_PART) for n in projections}
+    modules = {prefix for prefix in _MTP_MODULES if any(n.startswith(prefix) for n in near)}
     return tuple(sorted(layers | modules))
 
 
@@ -190,25 +245,54 @@ def assign(
 
     The last rule must hold for everything.
     """
-    names = names_of(tensors)
-    prefixes = mtp_prefixes(names)
-    # NOTE: columns and plain tuples, counted in one go; a loop with a Bucket for each tensor would
-    # take four times as long, and the largest models have half a million of them.
-    tallied = Counter(
-        zip(
-            patterns_of(names),
-            [tensor.dtype for tensor in tensors],
-            [tensor.shape for tensor in tensors],
-            map(marks.get, names) if marks else repeat(None),
-            [name.startswith(prefixes) for name in names] if prefixes else repeat(False),  # noqa: FBT003 - what is repeated
-            strict=False,
-        )
-    )
-    counts = {Bucket(*key): count for key, count in tallied.items()}
+    prefixes = mtp_prefixes(names_of(tensors))
+    counts = {
+        bucket: count
+        for pattern, members in by_pattern(tensors).items()
+        for bucket, count in _buckets(pattern, members, marks, prefixes)
+    }
     context = Context(config=config, patterns=frozenset(bucket.pattern for bucket in counts))
     table = _Table(rules=rules)
     chosen = {bucket: _rule_for(bucket, context, table) for bucket in counts}
     return Assignment(counts=counts, rules=chosen, marks=marks, mtp_prefixes=prefixes)
+
+
+def _buckets(
+    pattern: str,
+    tensors: Sequence[Tensor],
+    marks: Mapping[str, Mark],
+    prefixes: tuple[str, ...],
+) -> Iterator[tuple[Bucket, int]]:
+    """The buckets of one pattern, and how many tensors each holds."""
+    # NOTE: columns; a loop with a Bucket for each tensor would take four times as long, and the
+    # largest models have half a million of them.
+    for alike in _kinds(tensors):
+        names = names_of(alike)
+        marked = list(map(marks.get, names)) if marks else [None] * len(names)
+        mtp = [name.startswith(prefixes) for name in names] if prefixes else [False] * len(names)
+        for (mark, is_mtp), count in _counts(marked, mtp):
+            yield Bucket(pattern, alike[0].dtype, alike[0].shape, mark, is_mtp), count
+
+
+def _counts(
+    marked: Sequence[Mark | None], mtp: Sequence[bool]
+) -> Iterable[tuple[tuple[Mark | None, bool], int]]:
+    """How often each pair of the two columns comes; mostly there is one mark."""
+    if marked.count(marked[0]) < len(marked):
+        return Counter(zip(marked, mtp, strict=True)).items()
+    inside = mtp.count(True)
+    counts = (((marked[0], False), len(mtp) - inside), ((marked[0], True), inside))
+    return [(pair, count) for pair, count in counts if count]
+
+
+def _kinds(tensors: Sequence[Tensor]) -> Iterable[Sequence[Tensor]]:
+    """The tensors of each dtype and shape."""
+    if are_alike(tensors):
+        return (tensors,)
+    kinds: defaultdict[tuple[Dtype, tuple[int, ...]], list[Tensor]] = defaultdict(list)
+    for tensor in tensors:
+        kinds[tensor.dtype, tensor.shape].append(tensor)
+    return kinds.values()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

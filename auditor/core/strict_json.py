@@ -16,6 +16,8 @@ from typing import Any, Final, NoReturn
 # deepest honest text, a config, has about ten.
 MAX_DEPTH: Final = 127
 
+LARGE_BYTES: Final = 65_536  # from here on `large_json` is worth its import
+
 _CONTAINERS: Final = (list, dict)
 _TOO_DEEP: Final = "nested too deeply"
 # In the text of sound JSON: the escape of half a surrogate pair. Strings alone have backslashes.

@@ -1,12 +1,14 @@
 """Our count: by role, dtype and group, and every honest way to count the same checkpoint."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
-from typing import Final
+from typing import Final, TypeVar
 
 from auditor.core.roles import PARAMETER_ROLES, Assignment, Bucket, Role, Rule
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,85 @@ def tally(assignment: Assignment, *, complete: bool = True) -> Tally:
     )
 
 
+def merged(tallies: Sequence[Tally], *, complete: bool = True) -> Tally:
+    """The count of several checkpoints that are parts of one whole."""
+    if len(tallies) == 1 and complete:
+        return tallies[0]
+    bounded = complete and all(_bounds(each) is not None for each in tallies)
+    bounds = [_bounds(each) or (0, 0) for each in tallies]
+    low, high = (sum(each[at] for each in bounds) for at in (0, 1))
+    known = bounded and low == high
+
+    def total_of(figure: Callable[[Tally], int | None]) -> int | None:
+        return sum(figure(each) or 0 for each in tallies) if known else None
+
+    by_dtype = _summed(each.by_dtype for each in tallies)
+    by_role = _summed(each.by_role for each in tallies)
+    return Tally(
+        stored=sum((each.stored for each in tallies), start=Amount()),
+        by_dtype=dict(sorted(by_dtype.items(), key=lambda item: -item[1].stored_bytes)),
+        by_role={role: by_role[role] for role in Role if role in by_role},
+        groups=_merged_groups(group for each in tallies for group in each.groups),
+        scalars=sum(each.scalars for each in tallies),
+        total=low if known else None,
+        total_range=(low, high) if bounded and not known else None,
+        trainable=total_of(lambda each: each.trainable),
+        frozen=total_of(lambda each: each.frozen),
+        embedding=total_of(lambda each: each.embedding),
+        tied_copies=sum(each.tied_copies for each in tallies),
+        buffers=sum(each.buffers for each in tallies),
+        auxiliary=sum(each.auxiliary for each in tallies),
+        layouts=_merged_layouts(layout for each in tallies for layout in each.layouts),
+    )
+
+
+def _bounds(tally_: Tally) -> tuple[int, int] | None:
+    return tally_.total_range if tally_.total is None else (tally_.total, tally_.total)
+
+
+def _summed(mappings: Iterable[Mapping[K, Amount]]) -> dict[K, Amount]:
+    summed: dict[K, Amount] = {}
+    for mapping in mappings:
+        for key, amount in mapping.items():
+            summed[key] = summed.get(key, Amount()) + amount
+    return summed
+
+
+def _merged_groups(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Groups of one rule as one; the largest gives the pattern."""
+    gathered: dict[tuple[str, Role, bool, bool], list[Group]] = {}
+    for group in groups:
+        key = (group.name, group.role, group.trainable, group.mtp)
+        gathered.setdefault(key, []).append(group)
+    joined = [
+        replace(
+            max(members, key=lambda group: (group.amount.high, group.amount.elements)),
+            amount=sum((group.amount for group in members), start=Amount()),
+        )
+        for members in gathered.values()
+    ]
+    return tuple(sorted(joined, key=lambda group: (-group.count, group.name)))
+
+
+def _merged_layouts(layouts: Iterable[LayoutCount]) -> tuple[LayoutCount, ...]:
+    gathered: dict[str, LayoutCount] = {}
+    for layout in layouts:
+        known = gathered.get(layout.name)
+        gathered[layout.name] = (
+            layout
+            if known is None
+            else LayoutCount(
+                name=layout.name,
+                modules=known.modules + layout.modules,
+                low=known.low + layout.low,
+                high=known.high + layout.high,
+                stored_bytes=known.stored_bytes + layout.stored_bytes,
+                elements=known.elements + layout.elements,
+            )
+        )
+    return tuple(sorted(gathered.values(), key=lambda layout: -layout.high))
+
+
 def _is_embedding(group: Group) -> bool:
     return group.role is Role.EMBEDDING or group.output
 
@@ -178,7 +259,7 @@ def _amount(bucket: Bucket, count: int, role: Role) -> Amount:
     return Amount(
         tensors=count,
         elements=count * elements,
-        stored_bytes=count * bucket.dtype.bytes_for(elements),
+        stored_bytes=count * bucket.dtype.bytes_up_to(elements),
         low=count * low,
         high=count * high,
     )

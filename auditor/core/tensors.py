@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +42,33 @@ class Tensor(NamedTuple):
         return self.end - self.begin
 
 
+class Use(StrEnum):
+    """What the numbers of a tensor are, where a file holds the computation and so shows it."""
+
+    WEIGHTS = "weights"  # quantised or packed
+    COPY = "copy"  # a second copy of another tensor
+    BOOKKEEPING = "bookkeeping"  # a quantiser's scales and zero points
+    CONSTANT = "constant"  # computed or fixed, never trained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What a tensor is for by the computation in its file, which outranks its name.
+
+    `name` reads in a sentence ("rotary tables"). Weights are `parameters`, whatever the number of
+    elements, in the `packing`; `ending` is what their name has beyond that of the plain tensor.
+    With an `original` they may be a second copy of that tensor; a copy surely is.
+    """
+
+    use: Use
+    name: str
+    reason: str
+    parameters: int = 0
+    packing: str = ""
+    ending: str = ""
+    original: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What one weight file says it holds, validated.
@@ -50,7 +78,8 @@ class Header:
     wrote it. `warnings` are oddities that the format's readers let pass. `gaps` say, a sentence
     each, what the file holds that could not be read as tensors and may hold parameters: with any,
     the count of the whole is not known. `notes` are for a person: what was passed over on purpose
-    (an optimizer's state), or by which rule an entry was counted.
+    (an optimizer's state), or by which rule an entry was counted. `purposes` are of those tensors
+    of which the file itself shows what they are for, by name.
     """
 
     format: str
@@ -62,6 +91,7 @@ class Header:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    purposes: Mapping[str, Purpose] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +107,13 @@ class WeightFile:
 class Checkpoint:
     """The files that hold one copy of the weights.
 
-    `tensors` are those of all files, each name once, in the order of the files.
+    `tensors` are those of all files, each name once, in the order of the files. `aliases` are
+    further names of theirs, of which the files say that they share the bytes.
     """
 
     files: tuple[WeightFile, ...]
     tensors: tuple[Tensor, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
     component: str = ""  # the part of a pipeline it belongs to; empty for the whole model
 
     @property
@@ -99,13 +131,34 @@ def join(
 ) -> tuple[Checkpoint, tuple[Finding, ...]]:
     """The checkpoint of `files`. A tensor that is in two of them counts once, as the first has it.
 
-    The findings are `tensor-stored-twice`: one for those that are alike, one for those that differ.
+    The findings are `tensor-stored-twice`, one for those that are alike and one for those that
+    differ, and `tensor-shared` for names that share another's bytes.
     """
     tensors = tuple(chain.from_iterable(file.header.tensors for file in files))
     findings: tuple[Finding, ...] = ()
     if len({tensor.name for tensor in tensors}) < len(tensors):
         tensors, findings = _each_once(files)
-    return Checkpoint(files=tuple(files), tensors=tensors, component=component), findings
+    aliases = {name: other for file in files for name, other in file.header.aliases.items()}
+    shared = [f"{quoted(name)} is {quoted(other)}" for name, other in aliases.items()]
+    what = "names that share another's bytes, counted once"
+    checkpoint = Checkpoint(
+        files=tuple(files), tensors=tensors, aliases=aliases, component=component
+    )
+    return checkpoint, (*findings, *about("tensor-shared", Severity.INFO, what, shared))
+
+
+def header_findings(file: WeightFile) -> tuple[Finding, ...]:
+    """What one file's header says of itself: oddities, what was passed over, what is unreadable."""
+    rows = (
+        ("header-oddity", Severity.NOTICE, file.header.warnings),
+        ("header-note", Severity.INFO, file.header.notes),
+        ("content-unread", Severity.ERROR, file.header.gaps),
+    )
+    return tuple(
+        Finding(code=code, severity=severity, message=f"{file.path}: {sentence}")
+        for code, severity, sentences in rows
+        for sentence in sentences
+    )
 
 
 def _each_once(files: Sequence[WeightFile]) -> tuple[tuple[Tensor, ...], tuple[Finding, ...]]:
@@ -138,12 +191,12 @@ def check_index(
     told one by one, and nothing is said of the total size.
     """
     files = checkpoint.files
-    placed = {tensor.name: file.path for file in files for tensor in file.header.tensors}
-    if placed == weight_map:
+    if _is_followed(weight_map, files):
         return _total_size(metadata, checkpoint, ())
     paths = {file.path for file in files}
     held = {(tensor.name, file.path) for file in files for tensor in file.header.tensors}
-    stored = {tensor.name for tensor in checkpoint.tensors}
+    held.update((name, file.path) for file in files for name in file.header.aliases)
+    stored = {*(tensor.name for tensor in checkpoint.tensors), *checkpoint.aliases}
     absent = sorted(set(weight_map.values()) - paths)
     astray = [place for place in weight_map.items() if place not in held]
     lost = [name for name, path in astray if name not in stored and path in paths]
@@ -158,6 +211,17 @@ def check_index(
     )
 
 
+def _is_followed(weight_map: Mapping[str, str], files: Sequence[WeightFile]) -> bool:
+    """Whether each name lies in the file that `weight_map` says, and there are no others."""
+    held = [
+        (file.path, [*[tensor.name for tensor in file.header.tensors], *file.header.aliases])
+        for file in files
+    ]
+    return len(weight_map) == sum(len(names) for _, names in held) and all(
+        {weight_map.get(name) for name in names} <= {path} for path, names in held
+    )
+
+
 def _index(severity: Severity, code: str, what: str, names: Sequence[str]) -> tuple[Finding, ...]:
     noun = code.partition("-")[0] + "s"  # shards or tensors
     return about(f"index-{code}", severity, f"{noun} {what}", [quoted(name) for name in names])
@@ -168,8 +232,7 @@ def _total_size(
 ) -> tuple[Finding, ...]:
     """`index-total-size` where the index's `total_size` is not the bytes of the tensors."""
     said_bytes = metadata.get("total_size")
-    stored_bytes = checkpoint.stored_bytes
-    if said_bytes is None or said_bytes == stored_bytes:
+    if said_bytes is None or said_bytes == (stored_bytes := checkpoint.stored_bytes):
         return ()
     severity = Severity.WARNING
     if type(said_bytes) is not int or not 0 <= said_bytes < _ABSURD_BYTES:

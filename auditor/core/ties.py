@@ -118,7 +118,11 @@ PAIRS: Final = (
     ),
     Pair(
         copy=".output.weight",
-        originals=(".tok_embeddings.weight", ".git.embeddings.word_embeddings.weight"),
+        originals=(
+            ".tok_embeddings.weight",
+            ".git.embeddings.word_embeddings.weight",
+            ".token_embd.weight",
+        ),
         always=False,
     ),
     Pair(copy=".head.weight", originals=(".rwkv.embeddings.weight",), always=False),

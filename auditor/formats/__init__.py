@@ -8,4 +8,11 @@ from typing import Final
 
 FORMATS: Final[Mapping[str, str]] = {
     "safetensors": "auditor.formats.safetensors",
+    "PyTorch": "auditor.formats.pytorch",
+    "GGUF": "auditor.formats.gguf",
+    "TensorFlow": "auditor.formats.hdf5",
+    "Keras": "auditor.formats.keras",
+    "ONNX": "auditor.formats.onnx",
+    "Flax": "auditor.formats.flax_msgpack",
+    "NumPy": "auditor.formats.numpy_archive",
 }

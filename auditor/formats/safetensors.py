@@ -37,18 +37,18 @@ Accepted as the reference does, with a warning: white space before the `{`, `__m
 unknown keys in an entry.
 """
 
-from collections.abc import Generator, Mapping
-from typing import Any, Final
+from collections.abc import Generator
+from typing import Final
 
-from auditor.core.strict_json import NotJson, Object, parse, value_bound
+from auditor.core.strict_json import LARGE_BYTES, NotJson, Object, parse, value_bound
 from auditor.core.tensors import Header, Span
 from auditor.errors import HeaderMalformed, HeaderTooLarge, LimitExceeded
 from auditor.formats.foreign import recognise
 from auditor.formats.safetensors_entries import (
     DAMAGED,
     MAX_TENSORS,
+    Contents,
     contents,
-    entry_of_value,
     entry_or_pairs,
 )
 
@@ -82,7 +82,7 @@ def read_header(path: str, size_bytes: int) -> Generator[Span, bytes, Header]:
     stop = _header_stop(path, size_bytes, first)
     rest = (yield Span(len(first), stop)) if stop > len(first) else b""
     raw = first[LENGTH_BYTES:stop] + rest
-    tensors, metadata, warnings = contents(path, _parse(path, raw, first))
+    tensors, metadata, warnings = _contents(path, raw, first)
     end = stop + (tensors[-1].end if tensors else 0)
     if end > size_bytes:
         raise HeaderMalformed(
@@ -105,22 +105,15 @@ def read_header(path: str, size_bytes: int) -> Generator[Span, bytes, Header]:
     )
 
 
-def header_from_json(path: str, size_bytes: int, entries: Mapping[str, Any]) -> Header:
-    """The header of the file of `size_bytes` whose JSON header a server has parsed into `entries`.
+def header_from_json(path: str, size_bytes: int, text: bytes) -> Header:
+    """The header of the file of `size_bytes` whose JSON header a server has handed out as `text`.
 
-    The rules of `read_header`, but for what the parsing has lost: doubled keys, white space, and
-    the length of the header, of which only the bounds are held against the file's size.
+    The rules of `read_header`, but for what may be lost on the way: white space, and the length of
+    the header, of which only the bounds are held against the file's size.
 
     Raises HeaderMalformed, UnknownDtype, LimitExceeded.
     """
-    root = Object(zip(entries, map(entry_of_value, entries.values()), strict=True))
-    tensors, metadata, warnings = contents(path, root)
-    try:
-        "".join((*entries, *metadata, *metadata.values())).encode()
-    except UnicodeEncodeError as error:
-        raise HeaderMalformed(
-            path, "a name that is not Unicode: half a surrogate pair", hint=DAMAGED
-        ) from error
+    tensors, metadata, warnings = _contents(path, text, b"")
     header_bytes = size_bytes - LENGTH_BYTES - (tensors[-1].end if tensors else 0)
     shortest = sum(len(tensor.name) + _SHORTEST_ENTRY_BYTES for tensor in tensors)
     if not shortest < header_bytes <= MAX_HEADER_BYTES:
@@ -155,9 +148,19 @@ def _header_stop(path: str, size_bytes: int, first: bytes) -> int:
     return LENGTH_BYTES + length
 
 
-def _parse(path: str, raw: bytes, first: bytes) -> Object:
+def _contents(path: str, raw: bytes, first: bytes) -> Contents:
+    """What the JSON header `raw` of a file says, which begins with the bytes `first`."""
     if len(raw) > 2 * MAX_JSON_VALUES and value_bound(raw) > MAX_JSON_VALUES:
         raise LimitExceeded(path, f"a header of more than {MAX_JSON_VALUES:,} values")
+    if len(raw) >= LARGE_BYTES:
+        from auditor.formats.safetensors_large import large_contents  # noqa: PLC0415 - see there
+
+        if found := large_contents(raw):
+            return found
+    return contents(path, _parse(path, raw, first))
+
+
+def _parse(path: str, raw: bytes, first: bytes) -> Object:
     try:
         root = parse(raw, entry_or_pairs)
     except NotJson as error:

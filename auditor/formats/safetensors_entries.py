@@ -19,7 +19,7 @@ MAX_TENSORS: Final = 1_000_000
 U64_LIMIT: Final = 1 << 64  # dimensions, elements and bits stay below it, as in the reference
 DAMAGED: Final = "the file is damaged or no safetensors file; compare its sha256 with the Hub's"
 
-_METADATA: Final = "__metadata__"
+METADATA: Final = "__metadata__"
 _FIELDS: Final = ("dtype", "shape", "data_offsets")
 _SHOWN_DIMENSIONS: Final = 8
 # The table has the dtypes of other formats, too.
@@ -56,31 +56,6 @@ def entry_or_pairs(pairs: list[tuple[str, Any]]) -> Entry | Object:
     return Object(pairs)
 
 
-def entry_of_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """`entry_or_pairs` of an object that was parsed into a dict; other values as they are."""
-    if type(value) is not dict:
-        return value
-    try:
-        dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-        begin, end = offsets
-    except (KeyError, TypeError, ValueError):
-        return entry_or_pairs(list(value.items()))
-    if (
-        type(begin) is int
-        and type(end) is int
-        and type(dtype) is str
-        and type(shape) is list
-        and type(offsets) is list
-        and len(value) == len(_FIELDS)
-    ):
-        for dimension in shape:
-            if type(dimension) is not int:
-                break
-        else:
-            return begin, end, dtype, tuple(shape)
-    return entry_or_pairs(list(value.items()))
-
-
 def contents(path: str, root: Object) -> Contents:
     """Tensors in the order of their data, metadata, and warnings, of the header object `root`.
 
@@ -90,12 +65,12 @@ def contents(path: str, root: Object) -> Contents:
     by_name = _without_doubles(path, root, "the header")
     warnings = []
     metadata: dict[str, str] = {}
-    if _METADATA in by_name:
-        stored = by_name.pop(_METADATA)
+    if METADATA in by_name:
+        stored = by_name.pop(METADATA)
         if stored is None:
-            warnings.append(f"`{_METADATA}` is null")
+            warnings.append(f"`{METADATA}` is null")
         else:
-            metadata = _metadata(path, stored)
+            metadata = metadata_of(path, stored)
     if len(by_name) > MAX_TENSORS:
         raise LimitExceeded(path, f"{len(by_name):,} tensors; at most {MAX_TENSORS:,} are read")
     rows = []
@@ -131,12 +106,12 @@ def _without_doubles(path: str, pairs: Object, where: str) -> dict[str, Any]:
     return fields
 
 
-def _metadata(path: str, stored: object) -> dict[str, str]:
+def metadata_of(path: str, stored: object) -> dict[str, str]:
     if isinstance(stored, Object):
-        metadata = _without_doubles(path, stored, f"`{_METADATA}`")
+        metadata = _without_doubles(path, stored, f"`{METADATA}`")
         if all(type(value) is str for value in metadata.values()):
             return metadata
-    raise _malformed(path, f"`{_METADATA}` is no object of strings")
+    raise _malformed(path, f"`{METADATA}` is no object of strings")
 
 
 def _odd_entry(path: str, name: str, value: object) -> tuple[Entry, tuple[str, ...]]:
@@ -177,7 +152,7 @@ def _tensors(path: str, rows: list[tuple[int, int, str, str, Shape]]) -> tuple[T
         try:
             known, elements, needed_bytes = sizes[dtype, shape]
         except KeyError:
-            known, elements, needed_bytes = sizes[dtype, shape] = _size(path, name, dtype, shape)
+            known, elements, needed_bytes = sizes[dtype, shape] = size_of(path, name, dtype, shape)
         if end - begin != needed_bytes:
             given = f"{end - begin:,}" if end < U64_LIMIT else "over 2^64"
             reason = f"{quoted(name)}, {dtype} {_shown(shape)}, takes {needed_bytes:,} bytes"
@@ -196,8 +171,11 @@ def _broken_chain(name: str, begin: int, end: int, free: int) -> str:
     return f"{begin - free:,} bytes before {quoted(name)} belong to no tensor"
 
 
-def _size(path: str, name: str, dtype: str, shape: Shape) -> tuple[Dtype, int, int]:
-    """The dtype, the elements, and the bytes that they take."""
+def size_of(path: str, name: str, dtype: str, shape: Shape) -> tuple[Dtype, int, int]:
+    """The dtype, the elements, and the bytes that they take.
+
+    Raises HeaderMalformed, UnknownDtype.
+    """
     known = _DTYPES.get(dtype)
     if known is None:
         raise UnknownDtype(

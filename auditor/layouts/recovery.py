@@ -13,7 +13,7 @@ from typing import Final
 from auditor.core.dtypes import Kind
 from auditor.core.packing import Hints, Module, Recovered, Recovery, Suffix, is_plain
 from auditor.core.phantoms import PHANTOM_ENDINGS, phantom_biases
-from auditor.core.roles import Mark, Role, names_of, patterns_of
+from auditor.core.roles import Mark, Role, are_alike, by_pattern
 from auditor.core.tensors import Tensor
 from auditor.layouts import LAYOUTS
 
@@ -54,7 +54,8 @@ def recover(tensors: Sequence[Tensor], hints: Hints) -> Recovery:
     marks: dict[str, Mark] = {}
     wanted: list[str] = []
     wanting: list[Recovered] = []
-    waiting = list(_alike(tensors))
+    stored = by_pattern(tensors)
+    waiting = list(_alike(stored))
     asked: dict[object, Recovered | None] = {}
     while waiting:
         modules = waiting.pop()
@@ -69,9 +70,11 @@ def recover(tensors: Sequence[Tensor], hints: Hints) -> Recovery:
         for suffix, members in modules.members.items():
             mark = _mark(found, suffix) if found else _leftover(members[0], suffix, hints)
             if mark is not None:
-                marks.update(dict.fromkeys([tensor.name for tensor in members], mark))
+                for tensor in members:
+                    marks[tensor.name] = mark
     if any(mark.layout for mark in set(marks.values())):
-        biased = {t.name: t for t in tensors if t.name.endswith(PHANTOM_ENDINGS)}
+        near = [own for pattern, own in stored.items() if f".{pattern}".endswith(PHANTOM_ENDINGS)]
+        biased = {tensor.name: tensor for own in near for tensor in own}
         marks.update(phantom_biases(biased, hints.config))
     return Recovery(marks=marks, wanted=tuple(wanted[:MAX_WANTED]))
 
@@ -102,14 +105,15 @@ class _Alike:
             },
         )
 
-    def prefixes(self, suffix: Suffix) -> set[str]:
+    def prefixes(self, suffix: Suffix) -> list[str]:
         end = -len(suffix) or None
-        return {tensor.name[:end] for tensor in self.members[suffix]}
+        return [tensor.name[:end] for tensor in self.members[suffix]]
 
     def is_uniform(self) -> bool:
         """Whether every module has every suffix."""
         first, *others = (self.prefixes(suffix) for suffix in self.members)
-        return all(first == other for other in others)
+        # Mostly they stand in the same order, which is told without a set of thousands of names.
+        return all(first == other or set(first) == set(other) for other in others)
 
     def apart(self) -> "list[_Alike]":
         """Each module by itself."""
@@ -124,20 +128,19 @@ def _prefix(name: str, suffix: Suffix) -> str:
     return name[: len(name) - len(suffix)]
 
 
-def _alike(tensors: Sequence[Tensor]) -> Iterator[_Alike]:
-    """All modules that store a name which a packing may have, or an integer `weight`."""
-    stored: dict[str, list[Tensor]] = {}
-    for pattern, tensor in zip(patterns_of(names_of(tensors)), tensors, strict=True):
-        if pattern in stored:
-            stored[pattern].append(tensor)
-        else:
-            stored[pattern] = [tensor]
-    families: dict[str, dict[Suffix, list[Tensor]]] = {}
+def _alike(stored: Mapping[str, Sequence[Tensor]]) -> Iterator[_Alike]:
+    """All modules that store a name which a packing may have, or an integer `weight`.
+
+    `stored` are the tensors of each pattern.
+    """
+    families: dict[str, dict[Suffix, Sequence[Tensor]]] = {}
     for pattern, members in stored.items():
         word = pattern[pattern.rfind(".") + 1 :]
         is_own = not pattern.endswith(_INNER_WEIGHTS)
-        if word == WEIGHT and is_own and all(t.dtype.kind is not Kind.INTEGER for t in members):
-            continue
+        if word == WEIGHT and is_own:
+            dtypes = {tensor.dtype for tensor in members}
+            if all(dtype.kind is not Kind.INTEGER for dtype in dtypes):
+                continue
         if place := _place(pattern, word):
             families.setdefault(place[0], {})[place[1]] = members
     for prefix, found in families.items():
@@ -152,11 +155,11 @@ def _kind_of(suffix: Suffix, tensor: Tensor) -> object:
 
 def _split(family: _Alike) -> Iterator[_Alike]:
     """The family whole if its modules are alike, else each module by itself."""
-    kinds = (
-        {_kind_of(suffix, tensor) for tensor in members}
+    alike = all(
+        len({tensor.dtype for tensor in members}) == 1 if _TEXT in suffix else are_alike(members)
         for suffix, members in family.members.items()
     )
-    if all(len(kind) == 1 for kind in kinds) and family.is_uniform():
+    if alike and family.is_uniform():
         yield family
     else:
         yield from family.apart()

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from os import fstat
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
 
 from auditor.core.repository import Repository, Traffic
 from auditor.core.tensors import Span
@@ -47,7 +46,7 @@ class DiskRepository:
         check_span(path, file.size_bytes, span)
         return self._read(path, file, span)
 
-    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:  # noqa: ARG002
+    async def read_headers(self, index_path: str) -> Mapping[str, memoryview] | None:  # noqa: ARG002
         return None
 
     def _file(self, path: str) -> DiskFile:

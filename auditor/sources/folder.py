@@ -23,6 +23,7 @@ from typing import Final
 
 from auditor.core.identity import FolderRef, HubRef, ModelRef
 from auditor.core.repository import Origin, RepoFile, Repository
+from auditor.core.sizes import decimal_size
 from auditor.core.tensors import Span
 from auditor.errors import FileNotFound, LimitExceeded, NotCached, NotFound, SourceError
 from auditor.sources.disk import DiskFile, DiskRepository, read_part, unreadable
@@ -205,12 +206,14 @@ def _pointer(path: str, file: DiskFile) -> LfsPointer | None:
 
 
 def _missing(repository: Repository, path: str) -> SourceError:
-    if repository.file(path) is None:
+    file = repository.file(path)
+    if file is None:
         return FileNotFound(path, f"not in {repository.requested}")
     return FileNotFound(
         path,
-        "only its git-lfs pointer is here, so its header is missing",
-        hint="run `git lfs pull` in the folder",
+        f"only its git-lfs pointer is here, which tells its size"
+        f" ({decimal_size(file.size_bytes or 0)}) and nothing of its header",
+        hint="run `git lfs pull` in the folder, or audit the model on the Hub by its id",
     )
 
 

@@ -12,23 +12,25 @@ A signed URL of the CDN is used once: on Xet storage it may be bound to the rang
 for with, and then serves no other.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 from urllib.parse import quote
 
 from huggingface_hub import constants
 
 from auditor.core.identity import DEFAULT_REVISION, HubRef, ModelRef
+from auditor.core.listing import Listed, ListQuery, Tip
 from auditor.core.repository import Origin, RepoFile, Repository, Traffic
 from auditor.core.tensors import Span
-from auditor.errors import BadAnswer, InvalidModel
+from auditor.errors import BadAnswer, InvalidModel, SourceError
 from auditor.sources.contents import check_limit, check_span
 from auditor.sources.hub_api import Api
 from auditor.sources.hub_endpoint import checked_endpoint
 from auditor.sources.hub_errors import NotServed, file_not_found
 from auditor.sources.hub_files import admit_span, admit_whole
 from auditor.sources.hub_limits import MAX_WAIT_SECONDS
+from auditor.sources.hub_listing import TIP_FIELDS, list_pages, tip_of
 from auditor.sources.hub_retry import Effort, Meter
 from auditor.sources.hub_token import checked_token
 from auditor.sources.hub_wire import Question, Wire
@@ -82,6 +84,11 @@ class HubSource:
         )
         self._habits = _Habits()
 
+    @property
+    def waits(self) -> Mapping[str, float]:
+        """Seconds that requests wait for the rate limit, by its buckets; empty if none does."""
+        return self._api.wire.waits
+
     async def open(self, ref: ModelRef) -> "HubRepository":
         """The repository at the commit that `ref` means now. Raises SourceError, LimitExceeded."""
         if not isinstance(ref, HubRef):
@@ -105,9 +112,22 @@ class HubSource:
             habits=self._habits,
         )
 
+    def list_models(
+        self, query: ListQuery, *, fields: tuple[str, ...] = TIP_FIELDS
+    ) -> AsyncIterator[tuple[Listed, ...]]:
+        """The models that fit `query`, page by page, at a request for each thousand."""
+        return list_pages(self._api, query, Meter(), fields=fields)
+
+    async def tip(self, ref: HubRef) -> Tip:
+        """Where `ref` is now, in one small answer. Raises SourceError as `open` does."""
+        return await tip_of(self._api, ref, Meter())
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._api.wire.aclose()
+
+
+_ONCE: Final = Effort(attempts=1, patience_seconds=0.0)
 
 
 @dataclass(slots=True)
@@ -127,6 +147,8 @@ class HubRepository:
     meter: Meter
     habits: _Habits
     _files: dict[str, RepoFile] = field(init=False)
+    # Where the Hub redirected to: a signed address serves a file's further spans as well.
+    _storage: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._files = {file.path: file for file in self.repository.files}
@@ -134,6 +156,10 @@ class HubRepository:
     @property
     def traffic(self) -> Traffic:
         return self.meter.traffic
+
+    def apart(self) -> "HubRepository":
+        """The same repository with a meter of its own, which counts from nothing."""
+        return replace(self, meter=Meter())
 
     async def read_file(self, path: str, *, limit_bytes: int) -> bytes:
         """The whole of a small file. Raises FileTooLarge past `limit_bytes`."""
@@ -156,22 +182,32 @@ class HubRepository:
             check_span(path, file.size_bytes, span)
         if span.length == 0:
             return b""
-        asked = self.api.asked(self.repository.repo_id, self.commit, path)
+        if path in self._storage:
+            try:
+                return await self._read_span(file, span, self._storage[path], _ONCE)
+            except SourceError:
+                self._storage.pop(path, None)  # signed for a time that is over: the Hub signs anew
+        return await self._read_span(file, span, self._resolve_url(path), self.api.effort)
+
+    async def _read_span(self, file: RepoFile, span: Span, url: str, effort: Effort) -> bytes:
+        asked = self.api.asked(self.repository.repo_id, self.commit, file.path)
         question = Question(
-            url=self._resolve_url(path),
+            url=url,
             asked=asked,
             admit=admit_span(asked, self.commit, file, span),
-            effort=self.api.effort,
+            effort=effort,
             span=span,
             expected_bytes=span.length,
         )
         answer = await self.api.wire.ask(question, self.meter)
         if answer.is_part and len(answer.body) > span.length:
             raise BadAnswer(asked.subject, f"more than the {span.length:,} bytes asked for")
+        if not answer.head.at_hub:
+            self._storage[file.path] = answer.url
         return answer.body[: span.length]
 
-    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:
-        """All shard headers at once as plain dicts, doubled keys refused; None where not to be had.
+    async def read_headers(self, index_path: str) -> Mapping[str, memoryview] | None:
+        """All shard headers at once, each as its text; None where they are not to be had.
 
         The Hub has them for `main` only.
         """

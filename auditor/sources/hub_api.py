@@ -61,7 +61,7 @@ class Api:
         url = f"{self.endpoint}/api/models/{quote(ref.repo_id)}"
         if ref.revision != DEFAULT_REVISION:
             url += f"/revision/{quote(ref.revision, safe='')}"
-        answer = await self._get(f"{url}?blobs=true", asked, meter)
+        answer = await self.get(f"{url}?blobs=true", asked, meter)
         info = read_info(answer.body, asked)
         if info.disabled:
             raise disabled(asked)
@@ -83,7 +83,7 @@ class Api:
 
     async def shard_headers(
         self, repository: Repository, index_path: str, meter: Meter
-    ) -> Mapping[str, dict[str, Any]] | None:
+    ) -> Mapping[str, memoryview] | None:
         """The headers of all shards of an index at `main`; None where the Hub does not tell them.
 
         None as well if `main` has moved on from the repository's commit.
@@ -110,7 +110,7 @@ class Api:
     async def _main(self, repo_id: str, meter: Meter) -> str:
         """The commit of `main` now."""
         asked = self.asked(repo_id, DEFAULT_REVISION)
-        answer = await self._get(f"{self._model_url(repo_id)}?expand=sha", asked, meter)
+        answer = await self.get(f"{self._model_url(repo_id)}?expand=sha", asked, meter)
         return read_info(answer.body, asked).commit
 
     async def _tree(self, info: Info, meter: Meter) -> tuple[RepoFile, ...]:
@@ -129,14 +129,14 @@ class Api:
             rows += tree_rows(page)
             if len(rows) > MAX_FILES:
                 break
-            url = self._next_page(url, answer, asked)
+            url = self.next_page(url, answer, asked)
         raise LimitExceeded(
             asked.subject,
             f"a list of more than {MAX_FILES:,} files, or in more than {MAX_TREE_PAGES:,} pages",
             hint="this is no repository of one model",
         )
 
-    def _next_page(self, url: str, answer: Answer, asked: Asked) -> str | None:
+    def next_page(self, url: str, answer: Answer, asked: Asked) -> str | None:
         """The address of the next page. Raises BadAnswer where it is not the Hub's."""
         if answer.next_url is None:
             return None
@@ -149,7 +149,7 @@ class Api:
             pass
         raise BadAnswer(asked.subject, "the list of files goes on at another server")
 
-    async def _get(self, url: str, asked: Asked, meter: Meter) -> Answer:
+    async def get(self, url: str, asked: Asked, meter: Meter) -> Answer:
         """An answer of the API that must be there."""
 
         def admit(head: Head) -> int:

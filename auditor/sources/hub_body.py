@@ -2,6 +2,7 @@
 
 import zlib
 from contextlib import aclosing
+from io import BytesIO
 from typing import Final
 
 import httpx2
@@ -24,19 +25,19 @@ async def read_body(response: httpx2.Response, wanted_bytes: int, asked: Asked) 
     if encoding not in {"identity", "gzip"}:
         raise BadAnswer(asked.subject, f"an answer in an encoding not asked for: {encoding[:40]!r}")
     inflater = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
-    body = bytearray()
+    body = BytesIO()  # gives its bytes away without a copy
     async with aclosing(response.aiter_raw()) as pieces:
         async for piece in pieces:
-            room = wanted_bytes + 1 - len(body)  # an inflated piece may be a thousand times as long
+            room = wanted_bytes + 1 - body.tell()  # an inflated piece may be very long
             try:
-                body += inflater.decompress(piece, room) if inflater else piece
+                body.write(inflater.decompress(piece, room) if inflater else piece)
             except zlib.error as error:
                 raise Transient("the answer is broken gzip") from error
-            if len(body) > wanted_bytes:
-                return bytes(body)
+            if body.tell() > wanted_bytes:
+                return body.getvalue()
     if inflater and not inflater.eof and response.num_bytes_downloaded:
         raise Transient("the answer ends in the middle of its gzip stream")
-    return bytes(body)
+    return body.getvalue()
 
 
 async def drain(response: httpx2.Response) -> None:

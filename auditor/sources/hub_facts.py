@@ -61,10 +61,10 @@ def read_info(body: bytes, asked: Asked) -> Info:
     rows = _rows(info.get("siblings"))
     files = files_of(rows, asked)
     return Info(
-        repo_id=_repo_id(info.get("id")) or asked.repo_id,
+        repo_id=repo_id_of(info.get("id")) or asked.repo_id,
         commit=commit,
         disabled=info.get("disabled") is True,
-        facts=_facts(info),
+        facts=facts_of(info),
         files=files,
         complete=bool(rows)
         and len(files) == len(rows)
@@ -115,29 +115,29 @@ def _file(row: dict[str, Any]) -> RepoFile | None:
     stored = lfs if isinstance(lfs, dict) else {}
     sha256 = stored.get("sha256", stored.get("oid"))
     blob = row.get("blobId", row.get("oid"))
-    size = _count(row.get("size"))
+    size = count_of(row.get("size"))
     return RepoFile(
         path=path,
-        size_bytes=_count(stored.get("size")) if size is None else size,
+        size_bytes=count_of(stored.get("size")) if size is None else size,
         oid=_matching(_SHA256, sha256) or _matching(_COMMIT, blob),
         is_lfs=isinstance(lfs, dict),
     )
 
 
-def _facts(info: dict[str, Any]) -> HubFacts:
+def facts_of(info: dict[str, Any]) -> HubFacts:
     card, weights = info.get("cardData"), info.get("safetensors")
     base_model = card.get("base_model") if isinstance(card, dict) else None
     stated = weights if isinstance(weights, dict) else {}
     return HubFacts(
-        total=_count(stated.get("total")),
+        total=count_of(stated.get("total")),
         parameters=dict(_counts(stated.get("parameters"))),
         gated=_gate(info.get("gated")),
         private=info.get("private") is True,
-        library=_text(info.get("library_name")),
-        pipeline_tag=_text(info.get("pipeline_tag")),
+        library=text_of(info.get("library_name")),
+        pipeline_tag=text_of(info.get("pipeline_tag")),
         tags=tuple(_texts(info.get("tags"))),
         base_model=tuple(_texts([base_model] if isinstance(base_model, str) else base_model)),
-        last_modified=_text(info.get("lastModified")),
+        last_modified=text_of(info.get("lastModified")),
     )
 
 
@@ -149,25 +149,25 @@ def _gate(value: object) -> str | None:
 
 def _counts(value: object) -> Iterator[tuple[str, int]]:
     for name, number in list(value.items())[:MAX_TAGS] if isinstance(value, dict) else ():
-        dtype, count = _text(name), _count(number)
+        dtype, count = text_of(name), count_of(number)
         if dtype is not None and count is not None:
             yield dtype, count
 
 
 def _texts(value: object) -> Iterator[str]:
     for item in value[:MAX_TAGS] if isinstance(value, list) else ():
-        text = _text(item)
+        text = text_of(item)
         if text is not None:
             yield text
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
     if isinstance(value, str) and 0 < len(value) <= MAX_TEXT_CHARACTERS:
         return value
     return None
 
 
-def _count(value: object) -> int | None:
+def count_of(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST:
         return value
     return None
@@ -177,6 +177,6 @@ def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
-def _repo_id(value: object) -> str | None:
+def repo_id_of(value: object) -> str | None:
     text = _matching(_REPO_ID, value)
     return text if text and len(text) <= MAX_ID_CHARACTERS and ".." not in text else None

@@ -66,6 +66,7 @@ class _Bucket:
     window_seconds: float = 0.0
     reset_at: float = 0.0
     under_way: int = 0
+    waiting: int = 0
 
     def wait_seconds(self, now: float) -> float:
         """Seconds until there is room, zero if there is; opens the next window when it is due."""
@@ -105,10 +106,23 @@ class RateGate:
                     status=HTTPStatus.TOO_MANY_REQUESTS,
                     wait_seconds=wait,
                 )
-            await asyncio.sleep(wait + jitter() if used_up else min(wait, _POLL_SECONDS))
+            bucket.waiting += 1
+            try:
+                await asyncio.sleep(wait + jitter() if used_up else min(wait, _POLL_SECONDS))
+            finally:
+                bucket.waiting -= 1
             now = time.monotonic()
         meter.waited_seconds += now - came_at
         bucket.under_way += 1
+
+    def waits(self) -> Mapping[str, float]:
+        """Seconds until the window ends, of each bucket that requests are waiting for."""
+        now = time.monotonic()
+        return {
+            name: bucket.wait_seconds(now)
+            for name, bucket in self._buckets.items()
+            if bucket.waiting
+        }
 
     def leave(self, name: str, told: RateLimitInfo | None) -> None:
         """Note that a request was answered, or failed, and what the answer said of a bucket."""

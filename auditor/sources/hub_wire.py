@@ -76,10 +76,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back. `body` has more bytes than wanted if the server had them to give."""
+    """What came back. `body` has more bytes than wanted if the server had them to give.
+
+    `url` is that of the answer itself, after all redirects.
+    """
 
     head: Head
     body: bytes
+    url: str
     next_url: str | None = None  # of a list in pages
 
     @property
@@ -108,6 +112,11 @@ class Wire:
     @property
     def has_token(self) -> bool:
         return self._token is not None
+
+    @property
+    def waits(self) -> Mapping[str, float]:
+        """See RateGate."""
+        return self._gate.waits()
 
     def is_hub(self, url: str) -> bool:
         """Whether `url` is the Hub's own. Raises ValueError for what is no http(s) URL."""
@@ -251,7 +260,12 @@ async def _answer(
     body = await read_body(response, question.admit(head), question.asked)
     if len(body) < question.expected_bytes:
         raise Transient(f"the answer ends after {len(body):,} of {question.expected_bytes:,} bytes")
-    return Answer(head=head, body=body, next_url=response.links.get("next", {}).get("url"))
+    return Answer(
+        head=head,
+        body=body,
+        url=str(response.request.url),
+        next_url=response.links.get("next", {}).get("url"),
+    )
 
 
 def _target(url: str, response: httpx2.Response, asked: Asked) -> str:

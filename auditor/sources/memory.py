@@ -6,9 +6,9 @@ A model's commit is made from its content, so equal files have equal commits.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha1, sha256
-from typing import Any, Final
+from typing import Final
 
 from auditor.core.identity import FolderRef, ModelRef
 from auditor.core.repository import HubFacts, Origin, RepoFile, Repository, Traffic
@@ -77,13 +77,17 @@ class MemoryRepository:
     contents: Mapping[str, Content]
     traffic: Traffic = field(default_factory=Traffic)
 
+    def apart(self) -> "MemoryRepository":
+        """The same repository with traffic of its own."""
+        return replace(self, traffic=Traffic())
+
     async def read_file(self, path: str, *, limit_bytes: int) -> bytes:
         return self._counted(whole(path, self._content(path), limit_bytes))
 
     async def read_span(self, path: str, span: Span) -> bytes:
         return self._counted(cut(path, self._content(path), span))
 
-    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:  # noqa: ARG002
+    async def read_headers(self, index_path: str) -> Mapping[str, memoryview] | None:  # noqa: ARG002
         return None
 
     def _content(self, path: str) -> Content:

@@ -5,12 +5,11 @@ source = RecordedSource(HubSource())
 pack(Snapshot(provenance=Provenance.FETCHED, models=source.recordings(), created="2026-11-22"))
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from auditor.core.identity import FolderRef, ModelRef
+from auditor.core.large_json import text_of
 from auditor.core.protocols import OpenRepository, Source
 from auditor.core.repository import Repository, Traffic
 from auditor.core.tensors import Span
@@ -115,14 +114,13 @@ class RecordedRepository:
         self.reads.spans.setdefault(path, []).append((span.begin, data))
         return data
 
-    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:
+    async def read_headers(self, index_path: str) -> Mapping[str, memoryview] | None:
         try:
             headers = await self.inner.read_headers(index_path)
         except HfauditError as error:
             self.reads.headers.setdefault(index_path, Refusal.of(error))
             raise
-        text = None if headers is None else json.dumps(dict(headers), separators=(",", ":"))
-        self.reads.headers[index_path] = None if text is None else text.encode("ascii")
+        self.reads.headers[index_path] = None if headers is None else text_of(headers)
         return headers
 
 

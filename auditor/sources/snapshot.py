@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from auditor.core.identity import DEFAULT_REVISION, FolderRef, HubRef, ModelRef
 from auditor.core.repository import Origin, Repository, Traffic
 from auditor.core.tensors import Span
 from auditor.errors import BadSnapshot, FileNotFound, HfauditError, NotCached
-from auditor.sources.checked_json import parse_json
 from auditor.sources.contents import Content, check_limit, cut
 from auditor.sources.recording import (
     Extents,
@@ -180,15 +179,17 @@ class ReplayedRepository:
             raise await self._not_recorded(path, _bytes_of(span))
         return self._counted(cut(path, content, span))
 
-    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:
+    async def read_headers(self, index_path: str) -> Mapping[str, memoryview] | None:
         """The recorded answer; None where none was recorded, so that the shards are asked."""
         read = self.recording.headers.get(index_path)
         if isinstance(read, Refusal):
             raise read.error()
         if read is None:
             return None
-        headers = parse_json(self._counted(read), f"the headers of {index_path}", index_path)
-        if not isinstance(headers, dict):
+        from auditor.core.large_json import texts_in  # noqa: PLC0415 - see there
+
+        headers = texts_in(self._counted(read))
+        if headers is None:
             raise BadSnapshot(index_path, "its headers are no JSON object", hint="record it again")
         return headers
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from auditor.core.checkpoints import LeftOut
 from auditor.core.findings import Finding, Severity
-from auditor.core.record import AuditRecord, Proof
+from auditor.core.left_out import LeftOut
+from auditor.core.record import AuditRecord, Proof, bits_per_weight
 from auditor.core.repository import Origin
 from auditor.core.sizes import binary_size, decimal_size, decimal_text, percent
 from auditor.core.tally import LayoutCount
@@ -105,15 +105,19 @@ def remarks(findings: Sequence[Finding], *, everything: bool) -> tuple[Remark, .
 
 def left_out(record: AuditRecord) -> tuple[str, ...]:
     """Weight files that were not counted, and why."""
-    return tuple(map(_left_out, record.left_out))
+    total = record.tally.total
+    return tuple(left_out_line(left, bits_per_weight(left, total)) for left in record.left_out)
 
 
-def _left_out(left: LeftOut) -> str:
+def left_out_line(left: LeftOut, bits: str | None = None) -> str:
+    """`model.Q4_K_M.gguf (4.92 GB, 4.9 bits a weight): the same weights in Q4_K_M`."""
     name = line(left.paths[0], MAX_NAME) if left.paths else "files"
     others = len(left.paths) - 1
     more = f" and {others:,} more" if others > 0 else ""
-    size = f" ({decimal_size(left.size_bytes)})" if left.size_bytes is not None else ""
-    return f"{name}{more}{size}: {line(left.reason, MAX_TEXT)}"
+    facts = [] if left.size_bytes is None else [decimal_size(left.size_bytes)]
+    facts += [] if bits is None else [f"{bits} bits a weight"]
+    about = f" ({', '.join(facts)})" if facts else ""
+    return f"{name}{more}{about}: {line(left.reason, MAX_TEXT)}"
 
 
 def standing(proof: Proof) -> str:

@@ -33,7 +33,7 @@ def ledger(record: AuditRecord) -> tuple[Entry, ...]:
         return _unknown(tally)
     parts = _components(record) or _parts(record)
     total = Entry(sign="=" if parts else "", number=f"{tally.total:,}", name=_trained(tally))
-    return (*parts, total, *_beside(tally), *_active(tally))
+    return (*parts, total, *_beside(tally), *_active(tally), *_apart(record), *_with_base(record))
 
 
 def _unknown(tally: Tally) -> tuple[Entry, ...]:
@@ -51,10 +51,32 @@ def _unknown(tally: Tally) -> tuple[Entry, ...]:
 
 
 def _components(record: AuditRecord) -> tuple[Entry, ...]:
-    counted = [(part.name, part.parameters) for part in record.components]
+    counted = [(part.name, part.parameters) for part in record.components if not part.beside]
     if len(counted) < 2 or sum(n or 0 for _, n in counted) != record.tally.total:  # noqa: PLR2004
         return ()
     return _sum((f"{n or 0:,}", line(name, MAX_NAME), ()) for name, n in counted)
+
+
+def _apart(record: AuditRecord) -> Iterable[Entry]:
+    """Parts that are in the repository and not in the total."""
+    for part in record.components:
+        if part.beside:
+            number = "?" if part.parameters is None else f"{part.parameters:,}"
+            name = f"{line(part.name, MAX_NAME)}, counted apart"
+            reason = line(part.beside, MAX_TEXT)
+            yield Entry(number=number, name=name, items=(reason,), tone=Tone.ASIDE)
+
+
+def _with_base(record: AuditRecord) -> Iterable[Entry]:
+    """The model that an adapter belongs to, and the share that it trains, as PEFT prints it."""
+    facts = record.adapter
+    if facts is None or facts.base_parameters is None:
+        return
+    base = line(facts.base_model or facts.base, MAX_NAME)
+    yield Entry(number=f"{facts.base_parameters:,}", name=f"in the base model {base}")
+    if facts.trainable is not None and facts.all_parameters is not None:
+        name = f"in both, of them {facts.trainable:,} trained ({facts.trainable_percent} %)"
+        yield Entry(number=f"{facts.all_parameters:,}", name=name)
 
 
 def _parts(record: AuditRecord) -> tuple[Entry, ...]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from auditor.core.checkpoints import MAX_SHARDS
 from auditor.core.index import MAX_INDEX_VALUES, ShardIndex, parse_index
+from auditor.core.strict_json import LARGE_BYTES
 from auditor.errors import FileTooLarge, HfauditError, IndexMalformed, LimitExceeded
 
 PATH = "model.safetensors.index.json"
@@ -186,3 +187,52 @@ def test_nothing_but_an_error_of_the_house_is_raised(data: bytes) -> None:
         parse_index(PATH, data)
     except HfauditError:
         return
+
+
+# -- large ones, which are read in one go
+
+
+def large(text: str) -> bytes:
+    return text.encode() + b" " * LARGE_BYTES
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        '"metadata":{},',
+        '"metadata":{"total_size":28966928384.0,"by":"x","of":null},',
+        '"metadata":{"total_size":1,"total_size":2},',
+        '"metadata":{"a":[1],"b":"12:30"},',
+        '"metadata":null,',
+        '"metadata":{"n":999999999999999999999999999999},',
+    ],
+)
+def test_a_large_index_says_what_a_small_one_says(more: str) -> None:
+    named = '"weight_map":{"a":"1.safetensors","b":"2.safetensors","c":"1.safetensors"}'
+    text = f"{{{more}{named}}}"
+    for path in (PATH, f"unet/{PATH}"):
+        assert parse_index(path, large(text)) == parse_index(path, text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{}", "[]", "nothing", '{"weight_map":{}}', '{"weight_map":{"a":7}}'),
+        '{"weight_map":{"a":"../1.safetensors"}}',
+        '{"weight_map":{"a":"1"},"weight_map":{"a":"2"}}',
+        '{"metadata":7,"weight_map":{"a":"1"}}',
+    ],
+)
+def test_a_large_index_is_refused_with_the_reason_of_a_small_one(text: str) -> None:
+    with pytest.raises(IndexMalformed) as small:
+        parse_index(PATH, text.encode())
+    with pytest.raises(IndexMalformed) as big:
+        parse_index(PATH, large(text))
+    assert big.value.reason == small.value.reason
+
+
+def test_a_name_that_a_large_index_has_twice_is_a_finding() -> None:
+    found = parse_index(PATH, large('{"weight_map":{"a":"1","b":"1","a":"2"}}'))
+    assert [finding.code for finding in found.findings] == ["index-name-doubled"]
+    assert found.weight_map == {"a": "2", "b": "1"}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from auditor.core.claims import ClaimSource, quantity
-from auditor.core.record import Outcome, deciding, outcome_dict
+from auditor.core.left_out import LeftOut
+from auditor.core.record import Outcome, bits_per_weight, deciding, outcome_dict
 from auditor.core.verdict import Verdict
 from records import (
     MILLION,
@@ -29,8 +30,8 @@ SCHEMA = json.loads(
 )
 
 OUTCOME = """model requested revision commit status verdict documented parameters stored memory
-    roles groups layouts counts components claims findings files left_out architecture hub proof
-    error""".split()
+    roles groups layouts counts components claims findings files left_out shape adapter architecture
+    hub proof error""".split()
 PARAMETERS = """total trainable frozen active embedding non_embedding tied_copies buffers auxiliary
     range""".split()
 CLAIM = """text written value scope detail source where verdict actual difference
@@ -135,9 +136,35 @@ def test_spans_and_components_are_spelled_out() -> None:
     assert found["proof"]["spans"] == [{"path": "model.safetensors", "begin": 0, "end": 65_536}]
     assert found["components"][2] == {
         "name": "vae",
+        "class_name": "AutoencoderKL",
+        "format": "safetensors",
         "parameters": 83_653_863,
         "stored_bytes": 334_615_452,
+        "beside": "",
     }
+
+
+def test_another_quantisation_tells_the_bits_of_a_weight() -> None:
+    # Llama-3.1-8B in Q4_K_M: 4,920,739,232 bytes x 8 / 8,030,261,248 = 4.902 bits.
+    left = LeftOut(
+        paths=("a.Q4_K_M.gguf",),
+        reason="the same weights in Q4_K_M",
+        size_bytes=4_920_739_232,
+        quantisation="Q4_K_M",
+    )
+    record = replace(llama(), left_out=(left,))
+    assert record.tally.total == 8_030_261_248
+    assert outcome_dict(record)["left_out"] == [
+        {
+            "paths": ["a.Q4_K_M.gguf"],
+            "reason": "the same weights in Q4_K_M",
+            "size_bytes": 4_920_739_232,
+            "quantisation": "Q4_K_M",
+            "bits_per_weight": "4.90",
+        }
+    ]
+    assert bits_per_weight(left, None) is None
+    assert bits_per_weight(replace(left, quantisation=""), 8_030_261_248) is None
 
 
 def test_text_from_a_repository_stands_as_it_was_found() -> None:

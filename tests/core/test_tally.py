@@ -9,7 +9,7 @@ from architectures import bert, deepseek_v3, gpt2, gpt_neox, judged, qwen3_600m,
 from auditor.core.config import ModelConfig
 from auditor.core.role_rules import RULES
 from auditor.core.roles import Mark, Role, assign
-from auditor.core.tally import Amount, Count, Group, Tally, counts_of, tally
+from auditor.core.tally import Amount, Count, Group, Tally, counts_of, merged, tally
 from strategies import tensors
 
 Stored = dict[str, tuple[str, tuple[int, ...]]]
@@ -231,3 +231,39 @@ def test_a_count_differs_from_the_total_by_the_groups_it_names(stored: Stored) -
         if each.key == "stored_without_scalars":
             apart -= counted.scalars
         assert each.value in {counted.total - apart, counted.total + apart}
+
+
+# -- several checkpoints that are parts of one whole
+
+
+def test_the_parts_of_a_whole_add_up_and_groups_of_one_rule_are_one() -> None:
+    first = count({"a.weight": ("F32", (4, 3)), "a.bias": ("F32", (4,))})
+    second = count({"b.weight": ("F16", (5, 3)), "position_ids": ("I64", (1, 7))})
+    whole = merged([first, second])
+    assert (whole.total, whole.trainable, whole.frozen, whole.buffers) == (31, 31, 0, 7)
+    assert whole.stored.stored_bytes == 16 * 4 + 15 * 2 + 7 * 8
+    assert {name: amount.elements for name, amount in whole.by_dtype.items()} == {
+        "F32": 16,
+        "I64": 7,
+        "F16": 15,
+    }
+    assert group(whole, "weights").amount.elements == 12 + 15
+    assert merged([first]) == first
+
+
+def test_a_whole_with_an_unknown_part_is_unknown() -> None:
+    known = count({"a.weight": ("F32", (4, 3))})
+    unknown = count({"b.weight": ("F32", (4, 3))}, complete=False)
+    whole = merged([known, unknown])
+    assert (whole.total, whole.total_range, whole.trainable) == (None, None, None)
+    assert whole.stored.elements == 24
+    assert merged([known], complete=False).total is None
+
+
+def test_a_whole_with_a_part_between_bounds_lies_between_bounds() -> None:
+    mark = Mark(None, "packed", "why", layout="GPTQ", low=10, high=14, stored="q", logical="w")
+    packed = assign(tensors_of({"a.q": ("I32", (2,))}), ModelConfig(), {"a.q": mark}, RULES)
+    whole = merged([tally(packed), tally(packed), count({"b.weight": ("F32", (4, 3))})])
+    assert (whole.total, whole.total_range) == (None, (32, 40))
+    (layout,) = whole.layouts
+    assert (layout.modules, layout.low, layout.high) == (2, 20, 28)

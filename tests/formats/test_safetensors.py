@@ -15,10 +15,10 @@ import safetensors.numpy
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auditor.core.checkpoints import format_of
 from auditor.core.dtypes import DTYPES, Dtype
 from auditor.core.strict_json import Object
-from auditor.core.tensors import Span
+from auditor.core.tensors import Header, Span
+from auditor.core.weight_files import format_of
 from auditor.errors import (
     ContentError,
     HeaderMalformed,
@@ -59,6 +59,11 @@ def json_of(data: bytes) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
     parsed: dict[str, Any] = json.loads(data[8 : 8 + length])
     return parsed
+
+
+def handed_out(size_bytes: int, parsed: Mapping[str, Any]) -> Header:
+    """The header of a file of `size_bytes` that a server has parsed and writes as JSON."""
+    return header_from_json("a", size_bytes, json.dumps(parsed).encode())
 
 
 # -- what is asked for
@@ -199,18 +204,18 @@ def test_the_format_is_found_by_the_kind_of_a_file() -> None:
     assert drive(found.read_header("a", len(data)), data).header == read(data, path="a")
 
 
-# -- a header that a server has parsed
+# -- a header that a server hands out
 
 
-def test_a_parsed_header_gives_what_the_file_gives() -> None:
+def test_a_served_header_gives_what_the_file_gives() -> None:
     data = safetensors_file(
         {"a": ("F32", (2, 2)), "b": ("BF16", ()), "c": ("F4", (2, 2))}, metadata={"format": "pt"}
     )
-    assert header_from_json("a", len(data), json_of(data)) == read(data)
+    assert handed_out(len(data), json_of(data)) == read(data)
 
 
-def test_a_parsed_header_of_no_tensors_is_read() -> None:
-    assert header_from_json("a", 10, {}) == read(with_length(b"{}"))
+def test_a_served_header_of_no_tensors_is_read() -> None:
+    assert handed_out(10, {}) == read(with_length(b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -226,22 +231,22 @@ def test_a_parsed_header_of_no_tensors_is_read() -> None:
         (lambda a: a.pop("shape"), HeaderMalformed, "no `shape`"),
     ],
 )
-def test_a_parsed_header_is_held_against_the_same_rules(
+def test_a_served_header_is_held_against_the_same_rules(
     change: Callable[[dict[str, Any]], object], error: type[ContentError], reason: str
 ) -> None:
     data = safetensors_file(ONE)
     parsed = json_of(data)
     change(parsed["a"])
     with pytest.raises(error, match=re.escape(reason)):
-        header_from_json("a", len(data), parsed)
+        handed_out(len(data), parsed)
 
 
 @pytest.mark.parametrize(
     "parsed", [{"a": None}, {"a": []}, {"__metadata__": {"n": 1}}, {"__metadata__": []}]
 )
-def test_a_parsed_header_that_is_no_header_is_refused(parsed: Mapping[str, Any]) -> None:
+def test_a_served_header_that_is_no_header_is_refused(parsed: Mapping[str, Any]) -> None:
     with pytest.raises(HeaderMalformed):
-        header_from_json("a", 1_000, parsed)
+        handed_out(1_000, parsed)
 
 
 @pytest.mark.parametrize(
@@ -251,23 +256,29 @@ def test_a_parsed_header_that_is_no_header_is_refused(parsed: Mapping[str, Any])
         {"__metadata__": {"format": "\udc00"}},
     ],
 )
-def test_a_parsed_header_with_half_a_surrogate_pair_is_refused(parsed: Mapping[str, Any]) -> None:
+def test_a_served_header_with_half_a_surrogate_pair_is_refused(parsed: Mapping[str, Any]) -> None:
     with pytest.raises(HeaderMalformed, match="half a surrogate pair"):
-        header_from_json("a", 1_000, parsed)
+        handed_out(1_000, parsed)
 
 
 # {"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}} are 57 bytes. At least 52 are asked for,
 # those of {"a":{"dtype":"F4","shape":[],"data_offsets":[0,0]}}.
 @pytest.mark.parametrize("header_bytes", [52, 57, 64, MAX_HEADER_BYTES])
-def test_a_parsed_header_fits_a_file_that_leaves_room_for_it(header_bytes: int) -> None:
+def test_a_served_header_fits_a_file_that_leaves_room_for_it(header_bytes: int) -> None:
     parsed = entries(ONE)
-    assert header_from_json("a", 8 + header_bytes + 16, parsed).tensors
+    assert handed_out(8 + header_bytes + 16, parsed).tensors
 
 
 @pytest.mark.parametrize("header_bytes", [-24, 0, 10, 51, MAX_HEADER_BYTES + 1])
-def test_a_parsed_header_does_not_fit_a_file_of_another_size(header_bytes: int) -> None:
+def test_a_served_header_does_not_fit_a_file_of_another_size(header_bytes: int) -> None:
     with pytest.raises(HeaderMalformed, match="for the header of 1 tensors"):
-        header_from_json("a", 8 + header_bytes + 16, entries(ONE))
+        handed_out(8 + header_bytes + 16, entries(ONE))
+
+
+def test_a_key_that_a_server_hands_out_twice_is_refused() -> None:
+    entry = json.dumps(entries(ONE)["a"])
+    with pytest.raises(HeaderMalformed, match="`a` more than once"):
+        header_from_json("a", 1_000, f'{{"a":{entry},"a":{entry}}}'.encode())
 
 
 # -- laws
@@ -337,11 +348,11 @@ def test_the_order_of_the_entries_changes_nothing(
 
 
 @given(tensors())
-def test_a_parsed_header_is_the_same_header(
+def test_a_served_header_is_the_same_header(
     stored: dict[str, tuple[str, tuple[int, ...]]],
 ) -> None:
     head, size_bytes = virtual_header(stored)
-    assert header_from_json("a", size_bytes, json_of(head)) == read(head, size_bytes)
+    assert handed_out(size_bytes, json_of(head)) == read(head, size_bytes)
 
 
 @given(tensors(REFERENCE_DTYPES, min_size=1), st.data())

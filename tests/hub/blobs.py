@@ -7,6 +7,7 @@ https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
 
 import gzip
 import hashlib
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
@@ -30,14 +31,25 @@ class Lfs:
 
 @dataclass(frozen=True, slots=True)
 class Virtual:
-    """A file of `size_bytes` that begins with `header` and goes on with zeros, made on demand."""
+    """A file of `size_bytes` that begins with `header` and goes on with zeros, made on demand.
+
+    `islands` are further bytes among the zeros, each with the place where it begins, in order: a
+    zip's directory stands at its end.
+    """
 
     header: bytes
     size_bytes: int
+    islands: tuple[tuple[int, bytes], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.size_bytes < len(self.header):
-            message = f"a file of {self.size_bytes:,} bytes cannot hold {len(self.header):,}"
+        end = 0
+        for begin, data in ((0, self.header), *self.islands):
+            if begin < end:
+                message = f"bytes from {begin:,} follow bytes to {end:,}"
+                raise ValueError(message)
+            end = begin + len(data)
+        if self.size_bytes < end:
+            message = f"a file of {self.size_bytes:,} bytes cannot hold {end:,}"
             raise ValueError(message)
 
 
@@ -54,6 +66,7 @@ class Blob:
         lfs = isinstance(content, Lfs | Virtual) or path.endswith(LFS_SUFFIXES)
         raw = content.content if isinstance(content, Lfs) else content
         self._head = raw.header if isinstance(raw, Virtual) else raw
+        self._parts = ((0, self._head), *(raw.islands if isinstance(raw, Virtual) else ()))
         self.size_bytes = raw.size_bytes if isinstance(raw, Virtual) else len(raw)
         self.is_lfs = lfs or self.size_bytes > LFS_FROM_BYTES
         self._virtual = isinstance(raw, Virtual)
@@ -61,8 +74,10 @@ class Blob:
 
     @cached_property
     def sha256(self) -> str:
-        """The LFS oid. That of a virtual file is taken over its header and its size."""
+        """The LFS oid. That of a virtual file is taken over its size and what is no zero in it."""
         digest = hashlib.sha256(self._head)
+        for begin, data in self._parts[1:]:
+            digest.update(begin.to_bytes(8, "little") + data)
         if self._virtual:
             digest.update(self.size_bytes.to_bytes(8, "little"))
         return digest.hexdigest()
@@ -86,8 +101,14 @@ class Blob:
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from `start` up to `stop`, fewer at the end of the file."""
         stop = min(stop, self.size_bytes)
-        stored = self._head[start:stop]
-        return stored + bytes(max(0, stop - start - len(stored)))
+        found = bytearray(max(0, stop - start))
+        first = bisect_left(self._parts, start, key=lambda part: part[0] + len(part[1]))
+        behind = bisect_left(self._parts, stop, key=lambda part: part[0])
+        for begin, data in self._parts[first:behind]:
+            piece = data[max(0, start - begin) : stop - begin]
+            at = max(0, begin - start)
+            found[at : at + len(piece)] = piece
+        return bytes(found)
 
 
 def _git_oid(content: bytes) -> str:

@@ -29,7 +29,7 @@ _FILES: Final = MappingProxyType({"resolve": (2, files.resolve), "raw": (2, file
 _METHODS: Final = frozenset({"GET", "HEAD"})
 
 
-def route(world: World, request: Request, account: Account | None) -> Answer:
+def route(world: World, request: Request, account: Account | None) -> Answer:  # noqa: PLR0911 - one each
     """The answer of the hub to one request. Raises Refusal."""
     posted = request.method == "POST" and "/paths-info/" in request.path
     if request.method not in _METHODS and not posted:
@@ -41,6 +41,8 @@ def route(world: World, request: Request, account: Account | None) -> Answer:
             return _api(_Way(world, request, account, "/api/models/"), rest)
         case ["api", "resolve-cache", "models", *rest]:
             return _cached(_Way(world, request, account, "/api/resolve-cache/models/"), rest)
+        case ["api", "collections", *slug]:
+            return _collection(world, unquoted(slug), account)
         case ["api", "whoami-v2"]:
             return _whoami(account)
         case ["api", "agent-harnesses"]:
@@ -99,6 +101,15 @@ def _file(way: _Way, rest: list[str]) -> Answer:
         if tail and tail[0] in _FILES and len(tail) > _FILES[tail[0]][0]:
             return way.lead(rest[:id_length], tail, _FILES[tail[0]][1], 1)
     raise refusals.no_such_page()
+
+
+def _collection(world: World, slug: str, account: Account | None) -> Answer:
+    """The models of a collection that are visible; the Hub lists other kinds beside them."""
+    if slug not in world.settings.collections:
+        raise refusals.no_such_page()
+    found = [world.repos.find(name) for name in world.settings.collections[slug]]
+    items = [{"type": "model", "id": repo.id} for repo in found if repo and visible(repo, account)]
+    return json_answer({"slug": slug, "items": [{"type": "dataset", "id": "org/data"}, *items]})
 
 
 def _whoami(account: Account | None) -> Answer:

@@ -20,6 +20,7 @@ class Settings:
 
     `latency_seconds` passes before the first byte of each answer. `page_entries` and `page_models`
     are the largest pages of a tree (a twentieth of it with `expand`) and of a list of models.
+    `collections` are lists of ids by slug.
     `sharded_metadata` switches the safetensors-metadata endpoint, which mirrors do not have.
     `xet_links` adds the Link header that makes huggingface_hub download by hf_xet, which wants a
     storage service that is not here; snapshot_download, which goes by the xetHash of the tree,
@@ -40,6 +41,7 @@ class Settings:
     hang_seconds: float = 3600.0
     drip_bytes: int = 4096
     drip_pause_seconds: float = 0.02
+    collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     port: int = 0
     cdn_port: int = 0
 

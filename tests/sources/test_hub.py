@@ -203,7 +203,19 @@ def test_a_span_past_the_end_is_not_asked_for() -> None:
         assert len(hub.requests) == 1
 
 
-def test_each_span_asks_for_a_signed_address_of_its_own() -> None:
+async def read_three(found: HubRepository) -> None:
+    for at in (0, 8, 16):
+        await found.read_span("model.safetensors", Span(at, at + 8))
+
+
+def test_a_signed_address_serves_the_file_s_further_spans_as_well() -> None:
+    with Hub([repo()]) as hub:
+        with_model(hub.endpoint, read_three)
+        hosts = [record.host for record in hub.requests]
+    assert hosts == ["hub", "hub", "cdn", "cdn", "cdn"]  # info, resolve
+
+
+def test_spans_that_are_asked_for_at_once_have_an_address_each() -> None:
     with Hub([repo()]) as hub:
 
         async def act(found: HubRepository) -> None:
@@ -214,6 +226,21 @@ def test_each_span_asks_for_a_signed_address_of_its_own() -> None:
         with_model(hub.endpoint, act)
         hosts = [record.host for record in hub.requests]
     assert (hosts.count("hub"), hosts.count("cdn")) == (1 + 10, 10)
+
+
+def test_a_signed_address_whose_time_is_over_is_asked_for_again() -> None:
+    async def act(found: HubRepository) -> bytes:
+        await found.read_span("model.safetensors", Span(0, 8))
+        await asyncio.sleep(2.1)  # an address tells its end in whole seconds
+        return await found.read_span("model.safetensors", Span(8, 16))
+
+    with Hub([repo()], Settings(signed_url_seconds=1.0)) as hub:
+        assert with_model(hub.endpoint, act) == span_of(hub.endpoint, 8, 16)
+        first = [(record.host, record.status) for record in hub.requests][:6]
+    assert first == [
+        *(("hub", 200), ("hub", 302), ("cdn", 206)),
+        *(("cdn", 403), ("hub", 302), ("cdn", 206)),
+    ]
 
 
 def test_the_token_goes_to_the_hub_and_not_to_the_storage() -> None:

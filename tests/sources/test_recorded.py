@@ -230,8 +230,8 @@ class ScriptedRepository:
     async def read_span(self, path: str, span: Span) -> bytes:  # noqa: ARG002
         return cast("bytes", await self._say("span"))
 
-    async def read_headers(self, index_path: str) -> Mapping[str, Any] | None:  # noqa: ARG002
-        return cast("Mapping[str, Any] | None", await self._say("headers"))
+    async def read_headers(self, index_path: str) -> Mapping[str, memoryview] | None:  # noqa: ARG002
+        return cast("Mapping[str, memoryview] | None", await self._say("headers"))
 
     async def _say(self, what: str) -> object:
         said = self.says[what]
@@ -245,7 +245,11 @@ class ScriptedRepository:
 
 
 @pytest.mark.parametrize(
-    "said", [None, {"model.safetensors": {"a": {"shape": [1]}}}, GatedAccess("x", "no")]
+    "said",
+    [
+        *(None, {}, GatedAccess("x", "no")),
+        {"ä.safetensors": memoryview(b'{"a": {"shape":[1]}}'), "b": memoryview(b"{}")},
+    ],
 )
 def test_headers_at_once_are_replayed_as_they_came(said: object) -> None:
     async def ask(source: Source) -> object:
