@@ -25,7 +25,8 @@
     │   ├── FileTooLarge          a small file (config, card, index) that is not small
     │   ├── IndexMalformed        a shard index that cannot be followed
     │   └── LimitExceeded         more files, tensors or depth than is sane
-    └── OutputError               the report could not be written
+    ├── OutputError               the report could not be written
+    └── StoreError                what is kept between runs cannot be read or written
 
 A wing raises, only `cli/` shows. `kind` is the stable name in reports: never change one.
 """
@@ -146,3 +147,7 @@ class LimitExceeded(ContentError):
 
 class OutputError(HfauditError):
     kind = "output"
+
+
+class StoreError(HfauditError):
+    kind = "store"

@@ -2,8 +2,6 @@
 
     340M parameters · 236B total parameters · 7B-parameter      the word follows
     Number of Parameters: 6.53B · a parameter count of 1.3B     the word stands before
-    3.6B active · (non-embedding: 29B) · 30B MoE                a scope that may need no word
-    860M UNet                                                   a component
 
 Precision before recall: a figure without such a word counts nothing.
 """
@@ -13,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.claims.figures import BILLIONS, Figure, unit_in
+from auditor.claims.patterns import Pattern, any_case
 from auditor.claims.vocabulary import (
     ABOUT,
     ANY_SCOPE,
-    COMPONENTS,
     PARAMETERS,
+    component_name,
     is_parameter_key,
     is_size_key,
     scope_in,
@@ -25,63 +24,60 @@ from auditor.claims.vocabulary import (
 from auditor.core.claims import Scope
 
 WINDOW: Final = 90  # characters looked at on either side of a figure
-_LEAST_BARE: Final = 1_000_000  # a number without a unit is a count from seven digits on
-_LEAST_BESIDE_WORD: Final = 10_000  # or from five, right before the word "parameters"
+LEAST_BARE: Final = 1_000_000  # a number without a unit is a count from seven digits on
+_LEAST_BESIDE_WORD: Final = 10_000  # or from five, beside the word "parameters"
+_LEAST_AFTER_SCOPE: Final = 1_000  # or from four, after "total params:"
 
 # Words between a figure and "parameters" that say nothing of what it counts.
 _FILLER: Final = (
-    r"(?:of|de|d'|di|der|to|model|unique|dense|billion|million"
+    r"(?:of|de|d'|di|der|to|model|unique|dense|billion|million|learned"
     r"|的|个|個|の|개의|개|[两三四五六]?种|等)"
 )
 _OF_THE_NEXT: Final = r"\s*[:=]?\s*[~≈]?\s*[0-9]"  # "8B (active 3B)": of what follows it
-_AFTER: Final = re.compile(
+_AFTER: Final = any_case(
     rf"(?P<words>(?:[\s-]*(?:{ANY_SCOPE}|{_FILLER})){{0,4}})[\s-]*{PARAMETERS}"
     rf"(?P<tail>\s*\(?\s*(?:(?:are|is|的)\s*)?(?:in the )?{ANY_SCOPE}(?![A-Za-z])"
-    rf"(?!{_OF_THE_NEXT}))?",
-    re.IGNORECASE,
+    rf"(?!{_OF_THE_NEXT}))?"
 )
-_PER_TOKEN: Final = re.compile(
-    rf"[\s-]*{PARAMETERS}\s+(?:are\s+)?(?:active\s+|used\s+)?(?:per|for each|for every|por|par|pro)"
-    r"\s+(?:token|forward pass|inference)(?![A-Za-z])",
-    re.IGNORECASE,
+_PER_TOKEN: Final = any_case(
+    rf"[\s-]*{PARAMETERS}\s+(?:are\s+)?(?:active\s+|used\s+|engaged\s+)?"
+    r"(?:per|for each|for every|por|par|pro|at)\s+(?:each\s+)?"
+    r"(?:token|forward pass|inference|step|jeton)(?![A-Za-z])"
 )
-_ACTIVATES: Final = re.compile(
-    rf"(?<![A-Za-z])activat(?:es?|ing)(?:\s+(?:only|just))?\s*{ABOUT}$", re.IGNORECASE
+_ACTIVATES: Final = any_case(
+    r"(?:(?<![A-Za-z])(?:activat(?:es?|ing)|activa(?:ndo)?|activant|aktiviert)"
+    r"(?:\s+(?:only|just|solo|apenas|seulement|nur))?|激活|启用|活跃)"
+    rf"\s*(?:仅|只|了)?\s*{ABOUT}$"
 )
-DIRECT: Final = re.compile(
+# 10B visual parameters and 7B language parameters; 100 亿视觉参数
+_OF_MODALITY: Final = any_case(
+    r"[\s-]*(?P<modality>vision|visual|language|text|audio|speech|image|视觉|语言|文本|音频|语音)"
+    rf"\s?{PARAMETERS}"
+)
+_REPRESENTS: Final = any_case(
+    r"[\"\u201d'\u2019]?\s+(?:represents|refers to|is|denotes|indicates|stands for)"
+    r"\s+(?:the|its|our)\s+(?:(?:total|approximate)\s+)?(?:number|count|amount) of\s+"
+    rf"(?P<words>(?:{ANY_SCOPE}\s+)?(?:model(?:'s)?\s+)?{PARAMETERS})"
+)
+DIRECT: Final = any_case(
     rf"\s*(?P<open>\()?\s*(?:(?:of (?:them|which)|parameters)\s+)?(?:(?:are|is|in)\s+)?"
-    rf"(?P<words>{ANY_SCOPE})(?![A-Za-z])(?(open)(?!{_OF_THE_NEXT}))",
-    re.IGNORECASE,
+    rf"(?P<words>{ANY_SCOPE})(?![A-Za-z])(?(open)(?!{_OF_THE_NEXT}))"
 )
-_ASIDE: Final = re.compile(rf"[(,;]\s*(?P<words>{ANY_SCOPE})\s*[:=]?\s*{ABOUT}$", re.IGNORECASE)
-_EXPERTS: Final = re.compile(
-    r"\s*(?:parameter\s+)?(?:sparse\s+)?(?P<words>mixture[- ]of[- ]experts|moe)(?![A-Za-z])",
-    re.IGNORECASE,
-)
-_KEY: Final = re.compile(rf"(?P<key>[^:=|;!?<>]{{1,60}})(?P<sign>[:=])\s*{ABOUT}$", re.IGNORECASE)
-_KEY_WITH_UNIT: Final = re.compile(
+_KEY: Final = any_case(rf"(?P<key>[^:=|;!?<>]{{1,60}})(?P<sign>[:=])\s*{ABOUT}$")
+_KEY_WITH_UNIT: Final = Pattern(
     r"[\s*+•#>-]*(?P<key>[^:=()]{1,60})(?P<unit>\([^()]{1,20}\))\s*[:=]"
 )
-_UNIT_AT_END: Final = re.compile(r"\s*\((?:in )?(?:[MBK]|millions|billions)\)$", re.IGNORECASE)
-_OF: Final = re.compile(
+_UNIT_AT_END: Final = any_case(r"\s*\((?:in )?(?:[MBK]|millions|billions)\)$")
+_OF: Final = any_case(
     rf"(?P<words>(?:{ANY_SCOPE}[\s-]*)?{PARAMETERS}"
-    r"[\s-]*(?:counts?|sizes?|numbers?|规模|总量|数量|量|数|數)?)\s*"
-    rf"(?:\([^()]{{0,30}}\)\s*)?(?:of|is|was|are|为|是|到|は|が|:|-)?\s*{ABOUT}$",
-    re.IGNORECASE,
+    r"[\s-]*(?:counts?|sizes?|scales?|numbers?|规模|总量|数量|量|数|數)?)\s*"
+    rf"(?:\([^()]{{0,30}}\)\s*)?(?:of|is|was|are|为|是|到|は|が|-)?\s*:?\s*{ABOUT}$"
 )
-_RELATIVE: Final = re.compile(
-    r"\s*(?:more|fewer|less|smaller|larger|additional|extra)(?![a-z])", re.IGNORECASE
-)
-NOT_COUNTED: Final = re.compile(
+_RELATIVE: Final = any_case(r"\s*(?:more|fewer|less|smaller|larger|additional|extra)(?![a-z])")
+NOT_COUNTED: Final = any_case(
     r"[\s-]*(?:training\s+)?(?:tokens?|words?|images?|pairs?|samples?|examples?|sentences?|documents?"
     r"|hours?|steps?|characters?|flops?|pages?|rows?|bytes?|users?|downloads?|lines?|videos?|queries"
-    r"|bits?|token)(?![A-Za-z])",
-    re.IGNORECASE,
-)
-COMPONENT_AFTER: Final = re.compile(
-    rf"[\s-]*(?:{PARAMETERS})?[\s-]*(?:(?:of|for|in|on)\s+)?(?:the\s+)?(?P<component>{COMPONENTS}"
-    r"|(?<=for )embedding(?![A-Za-z])|(?<=the )embedding layer)",
-    re.IGNORECASE,
+    r"|bits?|token)(?![A-Za-z])"
 )
 
 
@@ -96,38 +92,58 @@ class Link:
     keyed: bool = False  # a key of its own names it: no sentence to look for a subject in
     listing: bool = False  # the word stands before it, and is meant for what follows as well
     said: bool = False  # the scope was said in words
+    weak: bool = False  # nothing says "parameters": it counts only where it is plainly this model's
 
 
 def linked_by_word(line: str, figure: Figure, *, keys_only: bool) -> Link | None:
     """The link of a figure beside the word "parameters", or after a key made of it."""
-    before, after = _around(line, figure)
-    if _RELATIVE.match(after) or _is_named_in(line, figure):
+    before, after = around(line, figure)
+    if _RELATIVE.match(after) or is_named_in(line, figure):
         return None
-    if not keys_only and (match := _AFTER.match(after)) and _is_count(figure, _LEAST_BESIDE_WORD):
-        words = f"{match['words']} {match['tail'] or ''}"
-        if _ACTIVATES.search(before) or _PER_TOKEN.match(after):
-            words = f"{words} active"
-        return link_of(words, figure.begin, figure.end + match.end())
+    if not keys_only and (link := _before_word(figure, before, after)):
+        return link
     if NOT_COUNTED.match(after):
         return None
-    grouped = "," in figure.quantity.written
     if match := _KEY.search(before):
-        least = _LEAST_BESIDE_WORD if grouped else _LEAST_BARE
-        link = _by_key(match, figure, after) if _is_count(figure, least) else None
-        if link is not None:
+        link = _by_key(match, figure, after)
+        least = _LEAST_AFTER_SCOPE if link and link.said else _LEAST_BESIDE_WORD
+        if link is not None and _is_count(figure, least):
             return link
-    if not keys_only and _is_count(figure, _LEAST_BARE) and (match := _OF.search(before)):
+    if not keys_only and _is_count(figure, LEAST_BARE) and (match := _OF.search(before)):
         link = link_of(match["words"], figure.begin - len(match[0]), figure.end)
         return replace(link, listing=True)
     return None
 
 
+def _before_word(figure: Figure, before: str, after: str) -> Link | None:
+    """The link of a figure that the word follows."""
+    if not _is_count(figure, _LEAST_BESIDE_WORD):
+        return None
+    if match := _OF_MODALITY.match(after):
+        link = link_of("", figure.begin, figure.end + match.end())
+        return replace(
+            link, scope=Scope.COMPONENT, detail=component_name(match["modality"]), said=True
+        )
+    if match := _AFTER.match(after):
+        tail = match["tail"] or ""
+        if "backbone" in tail.lower():  # "a 1B parameter backbone" is a part
+            link = link_of("", figure.begin, figure.end + match.end())
+            return replace(link, scope=Scope.COMPONENT, detail="backbone", said=True)
+        words = f"{match['words']} {tail}"
+        if _ACTIVATES.search(before) or _PER_TOKEN.match(after):
+            words = f"{words} active"
+        return link_of(words, figure.begin, figure.end + match.end())
+    if match := _REPRESENTS.match(after):
+        return link_of(match["words"], figure.begin, figure.end + match.end())
+    return None
+
+
 def _is_count(figure: Figure, least: int) -> bool:
     quantity = figure.quantity
-    return quantity.value >= (_LEAST_BESIDE_WORD if figure.unit else least)
+    return quantity.value >= (min(least, _LEAST_BESIDE_WORD) if figure.unit else least)
 
 
-def _is_named_in(line: str, figure: Figure) -> bool:
+def is_named_in(line: str, figure: Figure) -> bool:
     """Whether the figure is the tail of a name: Llama-2-7B."""
     return re.search(r"[A-Za-z0-9]-$", line[max(0, figure.begin - 2) : figure.begin]) is not None
 
@@ -157,39 +173,7 @@ def link_of(words: str, begin: int, end: int) -> Link:
     return Link(scope=scope, detail=detail, begin=begin, end=end, said=row is not None)
 
 
-def linked_by_scope(line: str, figure: Figure) -> Link | None:
-    """The link of a figure beside a scope: it counts only where the line is about parameters."""
-    before, after = _around(line, figure)
-    if not figure.unit or _is_named_in(line, figure):
-        return None
-    link = None
-    if match := DIRECT.match(after) or _EXPERTS.match(after):
-        link = link_of(match["words"], figure.begin, figure.end + match.end())
-    elif match := _ASIDE.search(before):
-        link = link_of(match["words"], figure.begin - len(match[0]), figure.end)
-    return link if link and link.scope is not Scope.COMPONENT else None
-
-
-def linked_by_component(line: str, figure: Figure) -> Link | None:
-    """The link of a figure right before a component: "860M UNet"."""
-    match = COMPONENT_AFTER.match(_around(line, figure)[1])
-    counts = figure.unit and figure.quantity.value >= _LEAST_BARE
-    if not match or not counts or is_adapter(match["component"]) or _is_named_in(line, figure):
-        return None
-    return Link(
-        scope=Scope.COMPONENT,
-        detail=match["component"].lower(),
-        begin=figure.begin,
-        end=figure.end + match.end(),
-        said=True,
-    )
-
-
-def is_adapter(component: str) -> bool:
-    return component.lower().startswith(("lora", "adapter"))
-
-
-def _around(line: str, figure: Figure) -> tuple[str, str]:
+def around(line: str, figure: Figure) -> tuple[str, str]:
     return (
         line[max(0, figure.begin - WINDOW) : figure.begin],
         line[figure.end : figure.end + WINDOW],

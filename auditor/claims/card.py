@@ -1,6 +1,5 @@
 """The model card: README.md, its front matter, prose and tables."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -15,8 +14,9 @@ from auditor.claims.markdown import (
     is_row,
     opens_front_matter,
 )
+from auditor.claims.own_name import ModelName, model_name
+from auditor.claims.patterns import Pattern
 from auditor.claims.prose import Statement, statements
-from auditor.claims.subjects import ModelName, model_name
 from auditor.claims.tables import lone_row, table_statements
 from auditor.core.claims import Claim, ClaimSource, Published, Scope
 from auditor.core.findings import Finding, Severity
@@ -28,7 +28,7 @@ MAX_CLAIMS: Final = 100  # a card that states more is a catalogue
 MAX_STATEMENTS: Final = 2_000  # the same figure over and over
 
 # What may begin a line of the front matter: a key, an item, a comment, or an indented rest.
-_FRONT_MATTER_LINE: Final = re.compile(
+_FRONT_MATTER_LINE: Final = Pattern(
     r"[\"']?[A-Za-z_][A-Za-z0-9_ .-]{0,80}[\"']?\s*:(?:\s|$)|- |-$|#| |[\]})]|\s*$|\.{3}$"
 )
 
@@ -73,7 +73,7 @@ def _stated(card: str, model: ModelName) -> Iterator[tuple[int, Statement]]:
                 yield from table_statements(block, model)
             case Line():
                 for statement in _in_line(block, model):
-                    yield block.number, statement
+                    yield block.number_at(statement.position), statement
             case _:
                 assert_never(block)
 

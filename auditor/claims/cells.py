@@ -4,29 +4,40 @@
 110M · 1B (1.23B) · 11B (10.6) · 671B total, 37B active    cells
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.claims.figures import BILLIONS, LETTERS, Figure, figures_in, unit_in
-from auditor.claims.vocabulary import COMPONENTS, is_size_key, mentions_parameters, scope_in
+from auditor.claims.patterns import Pattern, any_case
+from auditor.claims.vocabulary import (
+    COMPONENTS,
+    component_name,
+    is_size_key,
+    mentions_parameters,
+    scope_in,
+)
 from auditor.core.claims import Quantity, Scope, quantity
 
 MAX_CELL_CHARACTERS: Final = 160  # a longer one is prose
 _LEAST_BARE: Final = 1_000_000
 _PAIR: Final = 2
 
-_OTHER_HEADINGS: Final = re.compile(
-    r"hyper|tun(?:ed|ing)|training|tokens|flops|ratio|%|per layer|efficien|\(i\)|\(t\)|reduc",
-    re.IGNORECASE,
+_OTHER_HEADINGS: Final = any_case(
+    r"hyper|tun(?:ed|ing)|training|tokens|flops|ratio|%|per layer|efficien|\(i\)|\(t\)|reduc"
+    r"|suffix|name|group|sharing|type|url|budget|saved|change"
 )
-_COMPONENT: Final = re.compile(COMPONENTS, re.IGNORECASE)
-_OPENING: Final = re.compile(r"\s*\(\s*[~≈]?\s*")
-_RESTATED: Final = re.compile(r"\s*\(\s*[~≈]?\s*(?P<digits>[0-9]{1,4}(?:\.[0-9]{1,3})?)\s*\)")
-_NOTHING_ELSE: Final = re.compile(
-    r"[\s†‡]*(?:params?|parameters?)?[\s†‡.]*(?:\([^()]{0,100}\))?", re.IGNORECASE
+_COMPONENT: Final = any_case(COMPONENTS)
+_MODALITY: Final = any_case(
+    r"(?<![a-z])(?:vision|visual|language|text|audio|speech|llm)(?= (?:model )?#?param)"
 )
+_TWO_SCOPES: Final = any_case(
+    r"(?P<first>total|总|activ[a-z]+|激活)[^/]{0,12}/[^/]{0,12}(?P<second>total|总|activ[a-z]+|激活)"
+)
+_SLASH: Final = Pattern(r"[0-9]\s*[A-Za-z]{0,8}\s*/\s*~?[0-9]")
+_OPENING: Final = Pattern(r"\s*\(\s*[~≈]?\s*")
+_RESTATED: Final = Pattern(r"\s*\(\s*[~≈]?\s*(?P<digits>[0-9]{1,4}(?:\.[0-9]{1,3})?)\s*\)")
+_NOTHING_ELSE: Final = any_case(r"[\s†‡]*(?:params?|parameters?)?[\s†‡.]*(?:\([^()]{0,100}\))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,7 @@ class Column:
     """What a column counts; a bare number in it counts in `bare_unit`.
 
     `only_billions`: headed "Size", which is parameters where it has a `B` and may be bytes if not.
+    `pair`: what the first and the second figure of a cell count: `Params (Total / Activated)`.
     """
 
     index: int
@@ -41,6 +53,7 @@ class Column:
     detail: str = ""
     bare_unit: int = 1
     only_billions: bool = False
+    pair: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +73,16 @@ def column_of(index: int, heading: str) -> Column | None:
     if len(heading) > MAX_CELL_CHARACTERS or _OTHER_HEADINGS.search(heading):
         return None
     column = Column(index=index, scope=Scope.TOTAL, bare_unit=unit_in(heading))
+    if pair := _TWO_SCOPES.search(heading):
+        rows = scope_in(pair["first"]), scope_in(pair["second"])
+        scopes = tuple(row.scope for row in rows if row and row.scope)
+        parameters = mentions_parameters(heading)
+        return replace(column, pair=scopes, only_billions=not parameters)
     if not mentions_parameters(heading):
         return replace(column, only_billions=True) if is_size_key(heading) else None
-    if component := _COMPONENT.search(heading):
-        return replace(column, scope=Scope.COMPONENT, detail=component[0].lower())
+    component = _COMPONENT.search(heading) or _MODALITY.search(heading)
+    if component and component[0].lower() != "backbone":  # DeBERTa's: all but the embeddings
+        return replace(column, scope=Scope.COMPONENT, detail=component_name(component[0]))
     row = scope_in(heading)
     if row is None:
         return column
@@ -75,13 +94,27 @@ def counted_in(cell: str, column: Column) -> Iterator[Counted]:
     if len(cell) > MAX_CELL_CHARACTERS:
         return
     figures = [f for f in figures_in(cell, bare_unit=column.bare_unit) if _counts(f, column)]
+    if column.pair and len(figures) == len(column.pair) and _SLASH.search(cell):
+        for figure, scope in zip(figures, column.pair, strict=True):
+            yield Counted(quantity=figure.quantity, scope=scope)
+        return
     said = [scope_in(_words_after(cell, figures, i)) for i in range(len(figures))]
     if any(said):
         for figure, row in zip(figures, said, strict=True):
-            if row is not None and row.scope is not None:
+            if row is None and figure is figures[0]:  # the 35B of `35B (3B active)`
+                yield Counted(quantity=figure.quantity, scope=column.scope, detail=column.detail)
+            elif row is not None and row.scope is not None:
                 yield Counted(quantity=figure.quantity, scope=row.scope, detail=row.detail)
     elif (read := _only(cell, figures)) is not None:
         yield Counted(quantity=read, scope=column.scope, detail=column.detail)
+
+
+def sizes_in(cell: str, column: Column) -> list[int]:
+    """Every size that a cell or heading names: 3B and 3.21B of `3B (3.21B)`."""
+    if len(cell) > MAX_CELL_CHARACTERS:
+        return []
+    figures = figures_in(cell, bare_unit=column.bare_unit)
+    return [figure.quantity.value for figure in figures if _counts(figure, column)]
 
 
 def _only(cell: str, figures: Sequence[Figure]) -> Quantity | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from auditor.claims.patterns import Pattern, any_case
 from auditor.core.claims import Quantity, quantity
 
 _THOUSAND: Final = 10**3
@@ -21,14 +22,17 @@ UNITS: Final = {
     **dict.fromkeys(("k", "thousand"), _THOUSAND),
     **dict.fromkeys(
         ("m", "mm", "mn", "mio", "mln", "million", "millions", "millionen", "millón", "millones",
-         "milhão", "milhões", "milione", "milioni", "миллион", "миллиона", "миллионов", "млн",
-         "百万"),
+         "milhão", "milhões", "milione", "milioni", "миллион", "миллиона", "миллионов",
+         "миллионами", "млн", "miljoen", "miljoner", "milyon", "milion", "miliony", "milionów",
+         "milionami", "triệu", "juta", "百万", "백만"),
         _MILLION,
     ),
     **dict.fromkeys(
         ("b", "bn", "bln", "billion", "billions", "milliard", "milliards", "milliarde",
          "milliarden", "mrd", "miliardo", "miliardi", "bilhão", "bilhões", "mil millones",
-         "mil milhões", "миллиард", "миллиарда", "миллиардов", "млрд", "十亿"),
+         "mil milhões", "миллиард", "миллиарда", "миллиардов", "миллиардами", "млрд", "miljard",
+         "miljarder", "milyar", "miliard", "miliardy", "miliardów", "miliardami", "tỷ", "miliar",
+         "十亿", "십억"),
         _BILLION,
     ),
     **dict.fromkeys(
@@ -43,24 +47,24 @@ LETTERS: Final = {"k": _THOUSAND, "m": _MILLION, "b": _BILLION}
 MAX_PLAUSIBLE: Final = 10**14  # a hundred trillion: what is larger counts no parameters
 
 _UNIT_WORDS: Final = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
-_FIGURE: Final = re.compile(
+_FIGURE: Final = any_case(
     # No figure begins inside a word, a number, a price or a product such as 8x7B.
-    r"(?<![A-Za-z0-9_.,$€£¥\u00d7/\\])"
+    r"(?<![A-Za-z0-9_.,$€£¥\u00d7\\])(?<!(?<![A-Za-z])/)"
     r"(?P<number>"
     r"[0-9]{1,3}(?:,[0-9]{3}){1,5}(?:\.[0-9]{1,3})?(?![0-9])"
+    r"|[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3}){2,5}(?! ?[0-9])"
     r"|[0-9]{1,3}(?:\.[0-9]{3}){2,5}(?![0-9])"
     r"|[0-9]{1,15}(?:[.,][0-9]{1,12})?(?![0-9])"
     r")"
     rf"(?:[ \u00a0\u202f-]?(?P<unit>{_UNIT_WORDS})(?![A-Za-z0-9_])|(?P<power>[eE]\+?[0-9]{{1,2}}))?"
-    r"(?![A-Za-z0-9_%]|[.,][0-9])",
-    re.IGNORECASE,
+    r"(?![A-Za-z0-9_%]|[.,][0-9])"
 )
-_GROUPED: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
-_DOTTED: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}")
-_HEADING_UNIT: Final = re.compile(
+_GROUPED: Final = Pattern(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_SPACED: Final = Pattern(r"[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3}){2,}")
+_DOTTED: Final = Pattern(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}")
+_HEADING_UNIT: Final = any_case(
     r"[(\[,/]\s*(?:in\s+)?(?P<unit>m|b|k|millions?|billions?)\s*(?:[)\]]|$)"
-    r"|in (?P<word>millions|billions)",
-    re.IGNORECASE,
+    r"|in (?P<word>millions|billions)"
 )
 _LARGEST_POWER: Final = 13
 
@@ -96,6 +100,8 @@ def plain_digits(number: str) -> str:
         return number.replace(",", "")
     if _DOTTED.fullmatch(number):
         return number.replace(".", "")
+    if _SPACED.fullmatch(number):
+        return re.sub(r"[^0-9]", "", number)
     return number.replace(",", ".")
 
 

@@ -6,19 +6,20 @@
 Cells that span rows are repeated in each, so that a column keeps its place.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
+
+from auditor.claims.patterns import any_case
 
 MAX_SPAN: Final = 64  # rows or columns; what spans more is a layout
 MAX_CELLS: Final = 64
 MAX_TABLE_LINES: Final = 2_000
 MAX_TABLE_CHARACTERS: Final = 200_000
 
-_ROW: Final = re.compile(r"<tr(?=[\s>])", re.IGNORECASE)
-_CELL: Final = re.compile(r"<t([dh])(?=[\s>])([^<>]{0,300})>", re.IGNORECASE)
-_SPAN: Final = re.compile(r"(row|col)span\s*=\s*[\"']?([0-9]{1,3})", re.IGNORECASE)
+_ROW: Final = any_case(r"<tr(?=[\s>])")
+_CELL: Final = any_case(r"<t([dh])(?=[\s>])([^<>]{0,300})>")
+_SPAN: Final = any_case(r"(row|col)span\s*=\s*[\"']?([0-9]{1,3})")
 
 
 class Row(NamedTuple):
@@ -63,7 +64,7 @@ def _filled(
     matches = list(_CELL.finditer(row))[:MAX_CELLS]
     ends = [match.start() for match in matches[1:]] + [len(row)]
     for match, end in zip(matches, ends, strict=False):
-        spans = {kind.lower(): int(count) for kind, count in _SPAN.findall(match[2])}
+        spans = {span[1].lower(): int(span[2]) for span in _SPAN.finditer(match[2])}
         content = row[match.end() : end].replace("\n", " ")
         take_hanging()
         for _ in range(min(spans.get("col", 1), MAX_SPAN)):

@@ -4,17 +4,17 @@ transformers writes it into the `metadata` of a shard index (modeling_utils.py, 
 some tools write it into the `__metadata__` of a safetensors header, where every value is a string.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from auditor.claims.patterns import Pattern
 from auditor.core.claims import Claim, ClaimSource, Published, Scope, exact_quantity
 
 name: Final = "index"
 KEY: Final = "total_parameters"
 MAX_PARAMETERS: Final = 10**15  # what is larger is no count
 
-_DIGITS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,16}")
+_DIGITS: Final = Pattern(r"[0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,16}")
 
 
 def read(published: Published) -> tuple[Claim, ...]:

@@ -4,33 +4,40 @@ Left out are code blocks, comments, images and link targets; tags and emphasis a
 expression is linear: what may repeat excludes what ends it, and lines are cut at a length.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Final, NamedTuple
 
 from auditor.claims.html_tables import Row, html_rows
+from auditor.claims.patterns import Pattern, any_case
 
 MAX_CARD_CHARACTERS: Final = 1_000_000  # the largest cards carry half of it, in benchmarks
 MAX_LINES: Final = 20_000  # below the front matter; the longest cards have two thousand
 MAX_FRONT_MATTER_LINES: Final = 50_000  # results of a benchmark can be twenty thousand
 MAX_LINE_CHARACTERS: Final = 10_000  # a long paragraph; what is longer is data
 MAX_CELLS: Final = 64  # a row of more is data
+MAX_WRAPPED: Final = 40  # lines of one paragraph that are read as one
+_LEAST_WRAPPED: Final = 50  # characters: a shorter line ends where it was meant to
 _LEAST_SEPARATORS: Final = 2
 
-_FENCE: Final = re.compile(r"\s*(?:[-*+>]\s+)?(`{3,}|~{3,})")
-_IMAGE: Final = re.compile(r"!\[[^\[\]]{0,500}\]\([^()]{0,1000}\)")
-_LINK: Final = re.compile(r"\[([^\[\]]{0,500})\]\([^()]{0,1000}(?:\([^()]{0,200}\)[^()]{0,200})?\)")
-_TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,1000}>")
-_TABLE: Final = re.compile(r"<table(?=[\s>])", re.IGNORECASE)
-_TABLE_END: Final = re.compile(r"</table\s*>", re.IGNORECASE)
-_MARKS: Final = re.compile(r"[*`]|~~|\\[()\[\]]|\\(?=[_*#|~{}])")
-_SPACES: Final = re.compile(r"[ \t\u00a0\u202f\u3000]+")
-_ENTITY: Final = re.compile(r"&(?:[A-Za-z]{2,10}|#[0-9]{1,6}|#[xX][0-9A-Fa-f]{1,5});")
-_DIGIT: Final = re.compile(r"[0-9]")
-_BAR: Final = re.compile(r"(?<!\\)\|")
-_DELIMITER: Final = re.compile(r":?-+:?")
+_FENCE: Final = Pattern(r"\s*(?:[-*+>]\s+)?(`{3,}|~{3,})")
+_IMAGE: Final = Pattern(r"!\[[^\[\]]{0,500}\]\([^()]{0,1000}\)")
+_LINK: Final = Pattern(
+    r"\[((?:[^\[\]]|\[[^\[\]]{0,100}\]){0,500})\]"
+    r"\([^()]{0,1000}(?:\([^()]{0,200}\)[^()]{0,200})?\)"
+)
+_TAG: Final = Pattern(r"</?[A-Za-z][^<>]{0,1000}>")
+_TABLE: Final = any_case(r"<table(?=[\s>])")
+_TABLE_END: Final = any_case(r"</table\s*>")
+_MARKS: Final = Pattern(r"[*`]|~~|\\[()\[\]]|\\(?=[_*#|~{}])")
+_SPACES: Final = Pattern(r"[ \t\u00a0\u202f\u3000]+")
+_ENTITY: Final = Pattern(r"&(?:[A-Za-z]{2,10}|#[0-9]{1,6}|#[xX][0-9A-Fa-f]{1,5});")
+_DIGIT: Final = Pattern(r"[0-9]")
+_CLOSES: Final = Pattern(r"(?:[.:;!?>\\]| {2})[\"')*_\r]*$|^\s*#")
+_TAKES_UP: Final = Pattern(r"\s{0,6}(?:\(?[a-zà-ÿ]|\*{0,2}\(?[0-9][0-9.,]*(?![.)]\s)[A-Za-z ])")
+_BAR: Final = Pattern(r"(?<!\\)\|")
+_DELIMITER: Final = Pattern(r":?-+:?")
 # Full-width punctuation and dashes, as their plain sisters: cards mix them freely.
 _PLAIN: Final = str.maketrans(
     {
@@ -54,11 +61,20 @@ _PLAIN: Final = str.maketrans(
 
 
 class Line(NamedTuple):
-    """One line of the card, cleaned. `number` counts from 1."""
+    """A line of the card, cleaned, with those that only go on where it was wrapped.
+
+    `number` counts from 1. `wraps` tells where in the text the further lines begin, with their
+    numbers.
+    """
 
     number: int
     text: str
     front_matter: bool = False
+    wraps: tuple[tuple[int, int], ...] = ()
+
+    def number_at(self, position: int) -> int:
+        """The number of the line that holds what stands at `position` of the text."""
+        return max((n for begin, n in self.wraps if begin <= position), default=self.number)
 
 
 class Table(NamedTuple):
@@ -135,10 +151,37 @@ def _blocks(lines: Sequence[tuple[int, str]]) -> Iterator[Line | Table]:
         elif end := _pipe_end(lines, index):
             yield _pipe_table(lines[index:end])
         else:
-            end = index + 1
-            if _DIGIT.search(text):  # what has no digit states no figure
-                yield Line(number, plain_text(text))
+            end = _paragraph_end(lines, index)
+            if any(_DIGIT.search(text) for _, text in lines[index:end]):
+                yield _joined(lines[index:end])  # what has no digit states no figure
         index = end
+
+
+def _paragraph_end(lines: Sequence[tuple[int, str]], begin: int) -> int:
+    """The index after the lines that the one at `begin` was wrapped into."""
+    end = begin + 1
+    while end < min(len(lines), begin + MAX_WRAPPED) and _goes_on(lines[end - 1], lines[end]):
+        end += 1
+    return end
+
+
+def _goes_on(line: tuple[int, str], following: tuple[int, str]) -> bool:
+    """Whether a line is full, ends amid a sentence, and the next one takes it up."""
+    return (
+        following[0] == line[0] + 1
+        and len(line[1]) >= _LEAST_WRAPPED
+        and not _CLOSES.search(line[1])
+        and _TAKES_UP.match(following[1]) is not None
+        and "|" not in line[1] + following[1]
+    )
+
+
+def _joined(lines: Sequence[tuple[int, str]]) -> Line:
+    text, wraps = plain_text(lines[0][1]), []
+    for number, line in lines[1:]:
+        wraps.append((len(text) + 1, number))
+        text = f"{text} {plain_text(line)}"
+    return Line(lines[0][0], text, wraps=tuple(wraps))
 
 
 def _html_end(closings: Sequence[int], begin: int) -> int:

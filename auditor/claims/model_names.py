@@ -3,7 +3,7 @@
 Qwen3-30B-A3B            30B total, 3B active
 Llama-4-Scout-17B-16E    17B active (16 experts)
 Mixtral-8x7B             nothing: 8 x 7 is not its total
-gemma-3n-E4B             nothing: an effective size, which no count can give
+gemma-3n-E4B             4B effective, which no count can give
 bloom-1b7, internlm2-1_8b   1.7B, 1.8B
 """
 
@@ -12,26 +12,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from auditor.claims.patterns import Pattern, any_case
 from auditor.core.claims import Quantity, Scope, quantity
 
 MAX_RUN_TOKENS: Final = 16  # names of more words are taken in pieces
 MAX_NAME_CHARACTERS: Final = 128  # the Hub allows 96; what is longer is prose
 
-_UNITS: Final = {"m": 10**6, "b": 10**9}
+_UNITS: Final = {"m": 10**6, "b": 10**9, "t": 10**12}
 _EDGE: Final = r"(?<![A-Za-z0-9.])"
 _END: Final = r"(?![A-Za-z0-9]|\.[0-9])"
-_SIZE: Final = re.compile(
+_SIZE: Final = any_case(
     _EDGE
     + r"(?P<kind>[ae])?(?:"
-    + r"(?P<number>[0-9]{1,4}(?:\.[0-9]{1,3})?)(?P<unit>[bm])"
+    + r"(?P<number>[0-9]{1,4}(?:\.[0-9]{1,3})?)(?P<unit>[bmt])"
     + r"|(?P<whole>[0-9]{1,2})b(?P<tenths>[0-9])"  # 7b1 is 7.1B
     + r"|(?<=-)(?P<before>[0-9])_(?P<after>[0-9]{1,2})b"  # -1_8b is 1.8B; _3_8b may be two numbers
     + r")"
-    + _END,
-    re.IGNORECASE,
+    + _END
 )
-_PRODUCT: Final = re.compile(_EDGE + r"[0-9]{1,3}x[0-9]{1,3}(?:\.[0-9])?b", re.IGNORECASE)
-_EXPERTS: Final = re.compile(_EDGE + r"[0-9]{1,4}e" + _END, re.IGNORECASE)
+_PRODUCT: Final = any_case(_EDGE + r"[0-9]{1,3}x[0-9]{1,3}(?:\.[0-9])?b")
+_EXPERTS: Final = any_case(_EDGE + r"[0-9]{1,4}e" + _END)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +54,20 @@ NOT_ITS_SIZE: Final = (
     Reason(word="clip", why="the number counts image and text pairs: metaclip-b32-400m"),
     Reason(word="metaclip", why="the number counts image and text pairs: metaclip-b32-400m"),
     Reason(word="openclip", why="the number counts image and text pairs"),
+    Reason(word="blip2", why="the size is the language model's: blip2-opt-2.7b"),
+    Reason(word="instructblip", why="the size is the language model's"),
     Reason(word="tokens", why="the number counts tokens"),
     Reason(word="words", why="the number counts words"),
 )
 _NOT_ITS_SIZE: Final = frozenset(reason.word for reason in NOT_ITS_SIZE)
-# After a size in words a number is something else: roberta-base-1B-1 has seen a billion words.
-_AFTER_BASE: Final = re.compile(r"(?:^|[-_.])base[-_]$", re.IGNORECASE)
+# roberta-base-1B-1 and roberta-med-small-1M-2 have seen a billion and a million words.
+_WORDS_SEEN: Final = any_case(r"(?:^|[-_.])roberta-(?:med-)?(?:base|small|large)-$")
 
-_TOKEN: Final = re.compile(r"[ae]?[0-9]+(?:\.[0-9]+)?[bmk](?![a-z0-9])|[a-z]+|[0-9]+(?:\.[0-9]+)*")
+_TOKEN: Final = Pattern(
+    r"[ae]?[0-9]+(?:[._][0-9]+)?[bmkt](?![a-z0-9])"
+    r"|[a-z]+?(?=v[0-9])|v(?=[0-9])|[a-z]+"  # the version of DeBERTaV3 is a word of its own
+    r"|[0-9]+(?:[._][0-9]+)*"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,7 @@ class Label:
 
     quantity: Quantity
     scope: Scope
+    detail: str = ""
 
 
 def base_name(repo_id: str) -> str:
@@ -84,11 +91,12 @@ def labels(repo_id: str) -> tuple[Label, ...]:
         return ()
     found: dict[str, dict[int, Quantity]] = {"": {}, "a": {}, "e": {}}
     for match in _SIZE.finditer(own):
-        if not _AFTER_BASE.search(own, 0, match.start()):
+        if not _WORDS_SEEN.search(own, 0, match.start()):
             size = _size(match)
             found[(match["kind"] or "").lower()][size.value] = size
     if found["e"]:
-        return ()
+        effective = _only(found["e"])
+        return (_effective(effective),) if effective else ()
     total, active = _only(found[""]), _only(found["a"])
     if _EXPERTS.search(own):
         total, active = None, active or total
@@ -97,6 +105,11 @@ def labels(repo_id: str) -> tuple[Label, ...]:
         for size, scope in ((total, Scope.TOTAL), (active, Scope.ACTIVE))
         if size is not None
     )
+
+
+def _effective(size: Quantity) -> Label:
+    """A size that its makers call effective: what is loaded at once, by a way of their own."""
+    return Label(quantity=size, scope=Scope.COMPONENT, detail="effective")
 
 
 def _size(match: re.Match[str]) -> Quantity:
@@ -110,15 +123,19 @@ def _size(match: re.Match[str]) -> Quantity:
 
 
 def _only(sizes: dict[int, Quantity]) -> Quantity | None:
-    """The one size; billions before millions, which then count a context (7B-Instruct-1M)."""
-    billions = [size for size in sizes.values() if size.written[-1] not in "mM"]
+    """The one size; billions before the others, which then count something else.
+
+    7B-Instruct-1M has a context of a million tokens, 2B-4T has seen four trillion of them.
+    """
+    billions = [size for size in sizes.values() if size.written[-1] not in "mMtT"]
     candidates = billions or list(sizes.values())
     return candidates[0] if len(candidates) == 1 else None
 
 
 def name_tokens(name: str) -> tuple[str, ...]:
     """The words and numbers of a name: `GPT-2` and `gpt2` are both `gpt`, `2`."""
-    return tuple(_TOKEN.findall(name[:MAX_NAME_CHARACTERS].lower()))
+    found = _TOKEN.findall(name[:MAX_NAME_CHARACTERS].lower())
+    return tuple(token.replace("_", ".") for token in found)
 
 
 def runs_of(tokens: Sequence[str]) -> frozenset[str]:

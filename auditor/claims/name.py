@@ -23,6 +23,7 @@ def read(published: Published) -> tuple[Claim, ...]:
             scope=label.scope,
             source=ClaimSource.NAME,
             where=WHERE,
+            detail=label.detail,
             label=True,
         )
         for label in labels(repository.repo_id)

@@ -8,29 +8,34 @@
 | Parameters | 8B |                               properties: a key and its value
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from auditor.claims.cells import Column, Counted, column_of, counted_in
-from auditor.claims.figures import figures_in
+from auditor.claims.cells import Column, Counted, column_of, counted_in, sizes_in
 from auditor.claims.markdown import Table, cells_of
+from auditor.claims.own_name import ModelName
+from auditor.claims.patterns import Pattern, any_case
 from auditor.claims.prose import MOST_TEXT, Statement
-from auditor.claims.subjects import ModelName, looks_like_a_name
+from auditor.claims.subjects import looks_like_a_name
 from auditor.claims.vocabulary import is_parameter_key, is_size_key
 from auditor.core.claims import Scope
 
 MAX_ROWS: Final = 1_000
 _LABEL_COLUMNS: Final = 3  # a row is named by one of its first cells
 _PAIR: Final = 2
+_LEAST_IN_LONE_ROW: Final = 1_000_000  # without a heading, 250k is a vocabulary
 _CLOSEST: Final = 1_000  # "this model" is closer than any name
 _LONGEST_FIGURE: Final = len("~1,000 million")
 
-_OURS: Final = re.compile(r"this model|this repo|本模型", re.IGNORECASE)
-_ASIDE: Final = re.compile(r"\s*\([^()]*\)\s*$")
-_SIZE: Final = re.compile(r"[0-9.]+\s*[bBmM]")
-_LATEX_KEY: Final = re.compile(r"[$(]*[nN]_?\{?(?:\\?text\{)?param\w{0,8}\}*[$)]*")
+_OURS: Final = any_case(
+    r"(?:this|our|current) (?:model|repo|work|checkpoint)|(?<![a-z])ours(?![a-z])|本模型|本仓库"
+)
+_ASIDE: Final = Pattern(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])\s*$")
+_KIND: Final = any_case(r"\s+(?:moe|dense|model)\s*$")
+_MARKS: Final = Pattern(r"[†‡*↑↓✨🔥⭐\u200b]|\s+$")
+_SIZE: Final = any_case(r"[0-9.]+\s*[bm]")
+_LATEX_KEY: Final = Pattern(r"[$(]*[nN]_?\{?(?:\\?text\{)?param\w{0,8}\}*[$)]*")
 
 
 def table_statements(table: Table, model: ModelName) -> Iterator[tuple[int, Statement]]:
@@ -38,11 +43,18 @@ def table_statements(table: Table, model: ModelName) -> Iterator[tuple[int, Stat
     columns = [column for i, name in enumerate(table.header) if (column := column_of(i, name))]
     columns = [column for column in columns if not column.only_billions] or columns
     rows = [_Row(number=row.number, cells=row.cells) for row in table.rows[:MAX_ROWS]]
+    names = _column_names(table, model)
     for row in rows:
-        for statement in _properties(table.header, row.cells, model):
+        for statement in _properties(names, row.cells, model):
             yield row.number, statement
     if columns and rows:
         yield from _family(_Family(columns=columns, rows=rows), model)
+
+
+def _column_names(table: Table, model: ModelName) -> Sequence[str]:
+    """The row that heads the columns with names of models: the first, or the one with this one."""
+    named = [table.header, *(row.cells for row in table.rows[:MAX_ROWS])]
+    return next((n for n in named if any(map(model.is_named_by, n[1:]))), table.header)
 
 
 def lone_row(text: str, model: ModelName) -> Statement | None:
@@ -52,7 +64,7 @@ def lone_row(text: str, model: ModelName) -> Statement | None:
     """
     cells = cells_of(text)
     keyed = next(_properties((), cells, model), None)
-    if keyed or not model.is_named_by(cells[0]) or _SIZE.fullmatch(cells[0]):
+    if keyed or not model.is_named_by(_label(cells[0])) or _SIZE.fullmatch(cells[0]):
         return keyed
     plain = Column(index=0, scope=Scope.TOTAL)
     found = [
@@ -60,6 +72,7 @@ def lone_row(text: str, model: ModelName) -> Statement | None:
         for cell in cells[1:]
         if len(cell) <= _LONGEST_FIGURE
         for counted in counted_in(cell, plain)
+        if counted.quantity.value >= _LEAST_IN_LONE_ROW
     ]
     return _statement(cells[0], *found[0]) if len(found) == 1 else None
 
@@ -84,11 +97,35 @@ class _Family:
         counting = {column.index for column in self.columns}
         return tuple(i for i in range(_LABEL_COLUMNS) if i not in counting)
 
+    def labels(self, index: int) -> list[str]:
+        """The labels in a column; an empty cell has the one above it."""
+        labels: list[str] = []
+        for row in self.rows:
+            label = _label(row.cell(index))
+            labels.append(label or (labels[-1] if labels else ""))
+        return labels
+
     def counted(self, row: _Row) -> Iterator[tuple[str, Counted]]:
         for column in self.columns:
             cell = row.cell(column.index)
             for counted in counted_in(cell, column):
                 yield cell, counted
+
+    def is_of_size(self, row: _Row, model: ModelName) -> bool:
+        """Whether a cell says the size in this model's name, or a finer one: `3B (3.21B)`."""
+        return any(
+            model.is_size(size)
+            for column in self.columns
+            if column.scope is Scope.TOTAL
+            for size in sizes_in(row.cell(column.index), column)
+        )
+
+
+def _label(cell: str) -> str:
+    """A cell without asides and marks: `InternViT-6B (ours)`, `METRO [51]`."""
+    if _OURS.search(cell):
+        return cell
+    return _MARKS.sub("", _KIND.sub("", _ASIDE.sub("", _ASIDE.sub("", cell))))
 
 
 def _family(family: _Family, model: ModelName) -> Iterator[tuple[int, Statement]]:
@@ -109,15 +146,17 @@ def _own_row(family: _Family, model: ModelName) -> tuple[_Row | None, int]:
     or no labels), it is the one that counts what this model's name says.
     """
     label_at, candidates = _named(family, model)
-    if not candidates and len(family.rows) == 1 and not _names_another(family):
-        candidates = family.rows
-    elif len(candidates) != 1:
-        candidates = _of_named_size(family, candidates or family.rows, model)
+    if not candidates:
+        nameless = [row for row in family.rows if not _names_another(family, row)]
+        alone = len(family.rows) == 1
+        candidates = nameless if alone else _of_named_size(family, nameless, model)
+    elif len(candidates) > 1:
+        candidates = _of_named_size(family, candidates, model)
     return (candidates[0] if len(candidates) == 1 else None), label_at
 
 
-def _names_another(family: _Family) -> bool:
-    cells = (row.cell(index) for row in family.rows for index in family.label_columns())
+def _names_another(family: _Family, row: _Row) -> bool:
+    cells = (_label(row.cell(index)) for index in family.label_columns())
     return any(cell and looks_like_a_name(cell) for cell in cells)
 
 
@@ -125,9 +164,8 @@ def _named(family: _Family, model: ModelName) -> tuple[int, Sequence[_Row]]:
     """The rows that name this model most closely, and the column that they name it in."""
     best, label_at, named = 0, 0, list[_Row]()
     for index in family.label_columns():
-        for row in family.rows:
-            label = row.cell(index)
-            close = _CLOSEST if _OURS.search(label) else model.closeness(_ASIDE.sub("", label))
+        for row, label in zip(family.rows, family.labels(index), strict=True):
+            close = _CLOSEST if _OURS.search(label) else model.closeness(label)
             if close > best:
                 best, label_at, named = close, index, []
             if close and (close, index) == (best, label_at):
@@ -136,11 +174,7 @@ def _named(family: _Family, model: ModelName) -> tuple[int, Sequence[_Row]]:
 
 
 def _of_named_size(family: _Family, rows: Sequence[_Row], model: ModelName) -> list[_Row]:
-    return [
-        row
-        for row in rows
-        if any(counted.quantity.value == model.total for _, counted in family.counted(row))
-    ]
+    return [row for row in rows if family.is_of_size(row, model)]
 
 
 def _properties(
@@ -154,9 +188,7 @@ def _properties(
         return
     column = column_of(0, key) or Column(index=0, scope=Scope.TOTAL)
     values = [i for i, cell in enumerate(cells) if i and cell]
-    own = [i for i in values if i < len(names) and model.is_named_by(names[i])]
-    if not own:
-        own = values if len(values) == 1 else _of_size(names, values, model)
+    own = _own_columns(names, values, model)
     if len(own) != 1:
         return
     for index in values:
@@ -166,14 +198,20 @@ def _properties(
             yield _statement(key, cells[index], about)
 
 
-def _of_size(names: Sequence[str], indices: Sequence[int], model: ModelName) -> list[int]:
-    """The columns headed by the size that is in this model's name: `1B MoE`."""
-    return [
-        index
-        for index in indices
-        if index < len(names)
-        and any(figure.quantity.value == model.total for figure in figures_in(names[index]))
-    ]
+def _own_columns(names: Sequence[str], values: Sequence[int], model: ModelName) -> list[int]:
+    """The columns of values headed by this model's name, closest, or by its size: `1B MoE`."""
+    headed = {i: _label(names[i]) for i in values if i < len(names)}
+    close = {
+        index: _CLOSEST if _OURS.search(name) else model.closeness(name)
+        for index, name in headed.items()
+    }
+    best = max(close.values(), default=0)
+    if best:
+        return [index for index in close if close[index] == best]
+    if len(values) == 1:
+        return list(values)
+    plain = Column(index=0, scope=Scope.TOTAL)
+    return [i for i, name in headed.items() if any(map(model.is_size, sizes_in(name, plain)))]
 
 
 def _statement(label: str, cell: str, counted: Counted) -> Statement:

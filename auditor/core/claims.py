@@ -107,6 +107,17 @@ def exact_quantity(value: int) -> Quantity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far off a count may be, in parameters, for whoever states the figure.
+
+    `written` is how they say it: `2%`, `1M`.
+    """
+
+    parameters: int
+    written: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A documented figure.
 
@@ -114,6 +125,7 @@ class Claim:
     place (`README.md, line 52`). `detail` names the component or the other model that the figure is
     about. A `label` is a size in a name: one or two digits that name a class, not a count.
     A claim that is not `certain` (nobody has seen it in its source) never decides a verdict alone.
+    With a `tolerance` of its own, it agrees within that and nowhere else.
     """
 
     text: str
@@ -124,6 +136,7 @@ class Claim:
     detail: str = ""
     label: bool = False
     certain: bool = True
+    tolerance: Tolerance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,7 @@ def test_a_figure_counts_what_the_words_beside_it_say(
 
 def test_a_component_is_named() -> None:
     names = [claim.detail for claim in read("860M UNet and 123M text encoder")]
-    assert names == ["unet", "text encoder"]
+    assert names == ["unet", "text_encoder"]
 
 
 @pytest.mark.parametrize(
@@ -256,6 +256,216 @@ def test_a_column_of_sizes_counts_billions_and_no_bytes() -> None:
     table = "| Model | Size | Disk |\n|---|---|---|\n| this model | 0.6B | 1.2 GB |"
     assert figures(table) == [(600 * MILLION, Scope.TOTAL)]
     assert figures(table.replace("0.6B", "438M")) == []
+
+
+# --- several figures in one sentence
+
+
+def test_figures_of_one_list_share_their_unit() -> None:
+    text = "We have three models with 2, 8 and 72 billion parameters."
+    assert figures(text, "Qwen/Qwen2-VL-72B-Instruct") == [
+        (2 * BILLION, Scope.OTHER_MODEL),
+        (8 * BILLION, Scope.OTHER_MODEL),
+        (72 * BILLION, Scope.TOTAL),
+    ]
+
+
+def test_a_year_or_the_number_of_a_name_is_no_figure_of_the_list() -> None:
+    assert figures("Released in 2023, 7B parameters.") == [(7 * BILLION, Scope.TOTAL)]
+    assert figures("Llama 2 and 7B parameters", "example/llama-2") == [(7 * BILLION, Scope.TOTAL)]
+
+
+def test_respectively_gives_each_figure_to_its_own_name() -> None:
+    text = "DeepSeek-VL2-Tiny and DeepSeek-VL2-Small have 1.0B and 2.8B activated parameters"
+    assert figures(f"{text} respectively.", "deepseek-ai/deepseek-vl2-tiny") == [
+        (1 * BILLION, Scope.ACTIVE),
+        (2_800 * MILLION, Scope.OTHER_MODEL),
+    ]
+
+
+def test_of_two_totals_in_a_line_the_one_in_the_name_is_this_models() -> None:
+    text = "a large 80 billion parameters version and a 9 billion parameters version"
+    assert figures(text, "HuggingFaceM4/idefics-80b") == [
+        (80 * BILLION, Scope.TOTAL),
+        (9 * BILLION, Scope.OTHER_MODEL),
+    ]
+
+
+def test_of_two_totals_in_a_line_of_which_none_stands_out_neither_is_this_models() -> None:
+    text = "a large 80 billion parameters version and a 9 billion parameters version"
+    assert {scope for _, scope in figures(text, "example/model")} == {Scope.OTHER_MODEL}
+
+
+def test_the_closest_name_before_a_figure_is_whose_it_is() -> None:
+    text = "GLM-4.6V (106B) is for the cloud, and GLM-4.6V-Flash (9B) for local deployment."
+    assert figures(text, "zai-org/GLM-4.6V-Flash") == [
+        (106 * BILLION, Scope.OTHER_MODEL),
+        (9 * BILLION, Scope.TOTAL),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "uses only 39B active parameters out of 141B",
+            [(39 * BILLION, Scope.ACTIVE), (141 * BILLION, Scope.TOTAL)],
+        ),
+        (
+            "activa 3 mil millones de parámetros por token de un total de 35 mil millones",
+            [(3 * BILLION, Scope.ACTIVE), (35 * BILLION, Scope.TOTAL)],
+        ),
+        (
+            "总参数量为 260 亿, 每个 token 仅激活 40 亿参数",
+            [(26 * BILLION, Scope.TOTAL), (4 * BILLION, Scope.ACTIVE)],
+        ),
+        (
+            "12B parameter multimodal decoder + 400M parameter vision encoder",
+            [(12 * BILLION, Scope.COMPONENT), (400 * MILLION, Scope.COMPONENT)],
+        ),
+        (
+            "100 亿视觉参数和 70 亿语言参数",
+            [(10 * BILLION, Scope.COMPONENT), (7 * BILLION, Scope.COMPONENT)],
+        ),
+    ],
+)
+def test_parts_and_their_whole_are_told_apart(text: str, expected: list[tuple[int, Scope]]) -> None:
+    assert figures(text) == expected
+
+
+# --- figures without the word
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Our 3B model is small.",
+        "PowerLM-3b is a 3B state-of-the-art small language model.",
+        "We release PowerLM-3b, this compact 3B model.",
+    ],
+)
+def test_a_size_may_be_said_of_this_model_without_the_word_parameters(text: str) -> None:
+    assert figures(text, "ibm/PowerLM-3b") == [(3 * BILLION, Scope.TOTAL)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The 3B model was trained with 4 trillion tokens.",
+        "Results are on par with a 7B model.",
+        "Our 70B model is described elsewhere.",
+        "This is equivalent to a 6.7B dense model.",
+    ],
+)
+def test_a_size_alone_says_nothing_elsewhere(text: str) -> None:
+    assert not [scope for _, scope in figures(text, "ibm/PowerLM-3b") if scope is Scope.TOTAL]
+
+
+# --- said of models at large
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Running a 70B parameter model needs 140 GB.",
+        "A 70B-parameter model stored in FP16 requires 140 GB.",
+        "Il faut 14 Go pour faire tourner un modèle de 7 milliards de paramètres.",
+        "Ein Modell mit 8 Milliarden Parametern läuft auf bescheidener Hardware.",
+        "32 GB hold about 56 billion parameters.",
+        "Weight tying saves 200 million parameters.",
+        "each expert has about 14B parameters",
+        "model sizes starting from 1M params",
+    ],
+)
+def test_what_is_said_of_any_model_is_left_alone(text: str) -> None:
+    assert read(text) == ()
+
+
+def test_a_size_far_from_the_one_in_the_name_needs_more_than_silence_to_be_its_own() -> None:
+    text = "The arithmetic gives 70 billion parameters."
+    assert figures(text, "example/llama-7b") == [(70 * BILLION, Scope.OTHER_MODEL)]
+    keyed = "Parameters: 70B"  # a card that contradicts its name
+    assert figures(keyed, "example/llama-7b") == [(70 * BILLION, Scope.TOTAL)]
+
+
+# --- tables of many kinds
+
+
+def test_an_empty_label_is_the_one_above_and_a_size_picks_the_row() -> None:
+    text = (
+        "| | Training Data | Params |\n|---|---|---|\n"
+        "| Llama 3.2 (text only) | A new mix | 1B (1.23B) |\n| | | 3B (3.21B) |"
+    )
+    assert figures(text, "meta-llama/Llama-3.2-3B-Instruct") == [
+        (1_230 * MILLION, Scope.OTHER_MODEL),
+        (3_210 * MILLION, Scope.TOTAL),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "model"),
+    [
+        ("ConvNeXt-B", "facebook/convnext-base-224"),
+        ("**Ours**", "example/model"),
+        ("Our Model (TinyGPT)", "example/model"),
+        ("Florence-2-base[[HF]](https://huggingface.co/x)", "microsoft/Florence-2-base"),
+        ("METRO [51]", "example/metro"),
+        ("snowflake-arctic-l-v2.0", "Snowflake/snowflake-arctic-embed-l-v2.0"),
+        ("Qwen 3.6 35B A3B", "Qwen/Qwen3.6-35B-A3B"),
+        ("MobileNetV2", "google/mobilenet_v2"),
+    ],
+)
+def test_a_row_is_named_in_many_spellings(label: str, model: str) -> None:
+    table = f"| Model | Params |\n|---|---|\n| {label} | 89M |\n| SomethingElse-9 | 28M |"
+    assert (89 * MILLION, Scope.TOTAL) in figures(table, model)
+
+
+def test_a_heading_may_count_two_things_in_one_cell() -> None:
+    table = "| Key | Value |\n|---|---|\n| Params(Total / Activated) | 300B / 47B |"
+    assert figures(table) == [(300 * BILLION, Scope.TOTAL), (47 * BILLION, Scope.ACTIVE)]
+
+
+def test_the_names_of_the_columns_may_stand_below_the_figures() -> None:
+    table = (
+        "<table><tr><th>Family</th><th></th><th></th></tr>"
+        "<tr><td>Parameters</td><td>300M</td><td>13B</td></tr>"
+        "<tr><td>Finetuned Model</td><td>mt0-small</td><td>mt0-xxl</td></tr></table>"
+    )
+    assert figures(table, "bigscience/mt0-xxl") == [
+        (300 * MILLION, Scope.OTHER_MODEL),
+        (13 * BILLION, Scope.TOTAL),
+    ]
+
+
+def test_a_heading_that_only_mentions_parameters_counts_none() -> None:
+    table = "| params suffix | total params |\n|---|---|\n| 70M | 70,426,624 |"
+    assert figures(table, "EleutherAI/pythia-70m") == [(70_426_624, Scope.TOTAL)]
+
+
+# --- wrapped lines
+
+
+def test_a_sentence_may_go_on_in_the_next_line_and_keeps_its_line_number() -> None:
+    text = (
+        "# A model\n\nThis checkpoint holds a decoder-only language model for Dutch with 1.1\n"
+        "billion parameters. It was trained from scratch on 180 billion\ntokens of web text; it\n"
+    )
+    (claim,) = read(text)
+    assert (claim.quantity.value, claim.where) == (1_100 * MILLION, "README.md, line 3")
+
+
+def test_a_figure_in_a_wrapped_line_is_said_to_be_in_that_line() -> None:
+    text = (
+        "This checkpoint holds a language model for the Dutch language and\n"
+        "has 1.1 billion parameters.\n"
+    )
+    (claim,) = read(text)
+    assert claim.where == "README.md, line 2"
+
+
+def test_lines_that_end_where_they_were_meant_to_are_not_joined() -> None:
+    text = "Total params: 25,636,712\nTrainable params: 25,583,592\nNon-trainable params: 53,120\n"
+    assert figures(text) == [(25_636_712, Scope.TOTAL), (25_583_592, Scope.TRAINABLE)]
 
 
 # --- what is not read, and what must not be lost
