@@ -4,19 +4,20 @@ NOTE: what judges is imported when there is something to judge. The command line
 thread while the first answers are on their way.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from auditor.core.identity import HubRef, ModelRef
 from auditor.core.verdict import DEFAULT_POLICY, Policy
-from auditor.errors import HfauditError
+from auditor.errors import BlueprintMissing, HfauditError
 from auditor.evidence import gather_evidence
 from auditor.source_choice import Sources, reference
 
 if TYPE_CHECKING:
     from auditor.core.adapter_facts import Base, BaseUnknown
-    from auditor.core.protocols import OpenRepository, Source
+    from auditor.core.blueprint import Drawing
+    from auditor.core.protocols import Architect, OpenRepository, Source
     from auditor.core.record import AuditFailure, AuditRecord, Outcome
     from auditor.core.repository import Repository
     from auditor.evidence import Evidence
@@ -30,14 +31,19 @@ T = TypeVar("T")
 class AuditOptions:
     """How to audit. `weights` names a folder, a file or a pattern to count instead of the best.
 
-    `with_base` audits the model that an adapter belongs to as well.
+    `with_base` audits the model that an adapter belongs to as well. An `architect` says what each
+    config's class would build; where that is `required`, a model without is a failure.
     """
 
     policy: Policy = DEFAULT_POLICY
     weights: str = ""
     with_base: bool = False
+    architect: "Architect | None" = None
+    blueprint_required: bool = False
 
 
+# Kinds whose files name tensors as the classes do.
+DRAWN_KINDS: Final = frozenset({"safetensors", "PyTorch"})
 DEFAULT_OPTIONS: Final = AuditOptions()
 MANY_TENSORS: Final = 5_000  # judged beside the event loop: it takes more than 50 ms
 MODELS_AT_ONCE: Final = 8  # enough to fill the waits between a model's two or three answers
@@ -69,13 +75,19 @@ async def record_opened(
     The model that an adapter belongs to is asked of `source`, if it is wanted.
     """
     evidence = await gather_evidence(opened, wanted=options.weights)
-    from auditor.judgement import record_of  # noqa: PLC0415 - see above
+    from auditor.judgement import Further, record_of  # noqa: PLC0415 - see above
 
     base = await _base(evidence, source) if options.with_base and source else None
 
+    drawings = await _drawings(opened, evidence, options)
+
     def judge() -> "AuditRecord":
         return record_of(
-            opened.repository, evidence, opened.traffic, policy=options.policy, base=base
+            opened.repository,
+            evidence,
+            opened.traffic,
+            policy=options.policy,
+            further=Further(base=base, drawings=drawings),
         )
 
     tensors = sum(len(part.checkpoint.tensors) for part in evidence.parts)
@@ -84,6 +96,32 @@ async def record_opened(
     import asyncio  # noqa: PLC0415 - not at start-up: it costs as much as all the rest
 
     return await asyncio.to_thread(judge)
+
+
+async def _drawings(
+    opened: "OpenRepository", evidence: "Evidence", options: AuditOptions
+) -> "Mapping[str, Drawing]":
+    """What the architectures of the parts build, by component. Raises NoBlueprintHad."""
+    if options.architect is None:
+        return {}
+    from auditor.core.blueprint import NoBlueprint  # noqa: PLC0415 - for few calls
+
+    drawings = {
+        part.choice.component: await options.architect.draw(
+            part.config.values, part.choice.class_name or None
+        )
+        for part in evidence.parts
+        if part.choice.format in DRAWN_KINDS and part.has_config and not part.choice.is_adapter
+    }
+    refused = next((each for each in drawings.values() if isinstance(each, NoBlueprint)), None)
+    if options.blueprint_required and (refused or not drawings):
+        reason = refused.reason if refused else "its weight files name tensors otherwise"
+        raise BlueprintMissing(
+            opened.repository.repo_id,
+            f"no blueprint: {reason}",
+            hint="`--blueprint auto` audits it by the rules alone",
+        )
+    return drawings
 
 
 async def _base(evidence: "Evidence", source: "Source") -> "Base | BaseUnknown | None":

@@ -24,7 +24,9 @@
     │   ├── UnknownDtype          a sound header with a dtype of unknown width
     │   ├── FileTooLarge          a small file (config, card, index) that is not small
     │   ├── IndexMalformed        a shard index that cannot be followed
-    │   └── LimitExceeded         more files, tensors or depth than is sane
+    │   ├── BlueprintMissing      asked for, and the architecture cannot be built
+    │   ├── LimitExceeded         more files, tensors or depth than is sane
+    │   └── BlueprintMissing      asked for, and the architecture cannot be built
     ├── OutputError               the report could not be written
     └── StoreError                what is kept between runs cannot be read or written
 
@@ -143,6 +145,10 @@ class IndexMalformed(ContentError):
 
 class LimitExceeded(ContentError):
     kind = "limit-exceeded"
+
+
+class BlueprintMissing(ContentError):
+    kind = "no-blueprint"
 
 
 class OutputError(HfauditError):

@@ -1,21 +1,16 @@
 """From the evidence to a record: pure, with no bytes to be had and nobody to be asked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from auditor.__about__ import __version__
 from auditor.claims import READERS, card_findings, hub_findings
 from auditor.core.active import Active, active_of
-from auditor.core.adapter_facts import (
-    Base,
-    BaseUnknown,
-    adapter_counts,
-    adapter_facts,
-    adapter_findings,
-)
-from auditor.core.adapters import AdapterConfig, read_adapter_config
+from auditor.core.blueprint import Blueprint, Drawing, NoBlueprint
 from auditor.core.claims import Claim, ClaimSource, Published, Scope
 from auditor.core.comparison import COMPONENT, compare, judge
+from auditor.core.config_dtype import dtype_findings
 from auditor.core.findings import Finding, Severity
 from auditor.core.memory import memory_of
 from auditor.core.purposes import marks_of
@@ -29,6 +24,23 @@ from auditor.core.ties import tied_copies
 from auditor.core.verdict import DEFAULT_POLICY, Policy
 from auditor.evidence import CARD, Evidence, PartEvidence
 
+if TYPE_CHECKING:  # what few models need is loaded for those
+    from auditor.core.adapter_facts import Base, BaseUnknown
+    from auditor.core.adapters import AdapterConfig
+    from auditor.core.second_opinion import SecondOpinion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Further:
+    """What was found out beside the repository itself, where it was asked for.
+
+    `base` is the model that an adapter adapts, `drawings` what the architectures of the parts
+    build, by component.
+    """
+
+    base: "Base | BaseUnknown | None" = None
+    drawings: Mapping[str, Drawing] = field(default_factory=dict)
+
 
 def record_of(
     repository: Repository,
@@ -36,10 +48,13 @@ def record_of(
     traffic: Traffic,
     *,
     policy: Policy = DEFAULT_POLICY,
-    base: Base | BaseUnknown | None = None,
+    further: Further | None = None,
 ) -> AuditRecord:
-    """The record that follows from the evidence. Pure. `base` is the model an adapter adapts."""
-    parts = tuple(count_part(part) for part in evidence.parts)
+    """The record that follows from the evidence. Pure."""
+    beside = further or Further()
+    parts = tuple(
+        count_part(part, beside.drawings.get(part.choice.component)) for part in evidence.parts
+    )
     own = [part for part in parts if not part.evidence.choice.beside]
     counted = merged([part.tally for part in own], complete=not evidence.plan.absent)
     active = _active(own)
@@ -50,9 +65,9 @@ def record_of(
         *(active.counts if active else ()),
         *(component_counts(parts) if len(parts) > 1 else ()),
     )
-    adapter = _adapter(parts, evidence, base)
+    adapter = _adapter(parts, evidence, beside.base)
     if adapter is not None:
-        counts = adapter_counts(adapter, counted, counts)
+        counts = _adapter_counts(adapter, counted, counts)
     comparisons = tuple(
         compare(claim, counts, policy, groups=counted.groups)
         for claim in _claims(repository, evidence)
@@ -72,14 +87,14 @@ def record_of(
             *evidence.findings,
             *(finding for part in parts for finding in part.findings),
             *_unknowns(counted, evidence),
-            *(adapter_findings(adapter) if adapter else ()),
+            *_adapter_findings(adapter),
             *_active_findings(active),
             *hub_findings(repository.hub),
             *card_findings(evidence.documents.get(CARD, "")),
         ),
         files=_files(evidence),
         left_out=evidence.left_out,
-        proof=_proof(repository, evidence, traffic),
+        proof=_proof(repository, evidence, traffic, parts),
         hub=repository.hub,
         shape=evidence.plan.shape,
         adapter=adapter,
@@ -95,12 +110,14 @@ class PartCount:
     assignment: Assignment
     tally: Tally
     findings: tuple[Finding, ...]
+    opinion: "SecondOpinion | None" = None
 
 
-def count_part(part: PartEvidence) -> PartCount:
+def count_part(part: PartEvidence, drawing: Drawing | None = None) -> PartCount:
     """The roles and the count of one part.
 
-    What the files say of their own tensors comes first, then packings, tied copies, and the rules.
+    What the files say of their own tensors comes first, then packings, tied copies, and the rules;
+    last what the architecture says, where it was drawn.
     """
     tensors, files = part.checkpoint.tensors, part.checkpoint.files
     # NOTE: of an adapter a head beside an embedding is no copy: both were trained, or it is new.
@@ -112,11 +129,34 @@ def count_part(part: PartEvidence) -> PartCount:
     own, more = marks_of(files, part.config, has_config=part.has_config)
     marks = {**copies, **part.recovery.marks, **own}
     assignment = assign(tensors, part.config, marks, RULES)
+    opinion = None
+    if isinstance(drawing, Blueprint):
+        from auditor.core.second_opinion import second_opinion  # noqa: PLC0415 - for few calls
+
+        opinion = second_opinion(drawing, part.checkpoint, assignment, part.config)
+        assignment = opinion.assignment
     return PartCount(
         evidence=part,
         assignment=assignment,
         tally=tally(assignment, complete=part.complete),
-        findings=(*findings, *more),
+        findings=(
+            *findings,
+            *more,
+            *dtype_findings(part.config, assignment),
+            *(opinion.findings if opinion else ()),
+            *(_no_blueprint(drawing) if isinstance(drawing, NoBlueprint) else ()),
+        ),
+        opinion=opinion,
+    )
+
+
+def _no_blueprint(drawing: NoBlueprint) -> tuple[Finding, ...]:
+    return (
+        Finding(
+            code="no-blueprint",
+            severity=Severity.INFO,
+            message=f"no blueprint: {drawing.reason}; the roles are those of the rules alone",
+        ),
     )
 
 
@@ -130,16 +170,20 @@ def _active(parts: Sequence[PartCount]) -> Active | None:
     return active_of(evidence.checkpoint.tensors, part.assignment, part.tally, values)
 
 
-def adapter_config_of(evidence: Evidence) -> AdapterConfig | None:
+def adapter_config_of(evidence: Evidence) -> "AdapterConfig | None":
     """The adapter's config; None for what is no adapter."""
     if evidence.plan.shape is not Shape.ADAPTER:
         return None
+    from auditor.core.adapters import read_adapter_config  # noqa: PLC0415 - for few models
+
     values = evidence.shape_files.get(ADAPTER_FILE)
     return read_adapter_config(values if isinstance(values, Mapping) else {})
 
 
-def base_count(repository: Repository, evidence: Evidence) -> Base:
+def base_count(repository: Repository, evidence: Evidence) -> "Base":
     """The model that an adapter belongs to, counted. Pure."""
+    from auditor.core.adapter_facts import Base  # noqa: PLC0415 - for few models
+
     parts = tuple(count_part(part) for part in evidence.parts)
     whole = merged([part.tally for part in parts if not part.evidence.choice.beside])
     return Base(
@@ -154,12 +198,30 @@ def base_count(repository: Repository, evidence: Evidence) -> Base:
 
 
 def _adapter(
-    parts: Sequence[PartCount], evidence: Evidence, base: Base | BaseUnknown | None
+    parts: Sequence[PartCount], evidence: Evidence, base: "Base | BaseUnknown | None"
 ) -> AdapterFacts | None:
     config = adapter_config_of(evidence)
     if config is None:
         return None
+    from auditor.core.adapter_facts import adapter_facts  # noqa: PLC0415 - for few models
+
     return adapter_facts(config, evidence.parts[0].checkpoint, parts[0].assignment, base)
+
+
+def _adapter_counts(
+    facts: AdapterFacts, counted: Tally, counts: tuple[Count, ...]
+) -> tuple[Count, ...]:
+    from auditor.core.adapter_facts import adapter_counts  # noqa: PLC0415 - for few models
+
+    return adapter_counts(facts, counted, counts)
+
+
+def _adapter_findings(facts: AdapterFacts | None) -> tuple[Finding, ...]:
+    if facts is None:
+        return ()
+    from auditor.core.adapter_facts import adapter_findings  # noqa: PLC0415 - for few models
+
+    return adapter_findings(facts)
 
 
 def component_counts(parts: Sequence[PartCount]) -> tuple[Count, ...]:
@@ -271,7 +333,9 @@ def _files(evidence: Evidence) -> tuple[FileRead, ...]:
     )
 
 
-def _proof(repository: Repository, evidence: Evidence, traffic: Traffic) -> Proof:
+def _proof(
+    repository: Repository, evidence: Evidence, traffic: Traffic, parts: Sequence[PartCount]
+) -> Proof:
     return Proof(
         origin=repository.origin,
         note=repository.note,
@@ -285,6 +349,22 @@ def _proof(repository: Repository, evidence: Evidence, traffic: Traffic) -> Proo
         ),
         spans=evidence.spans,
         headers_by=evidence.headers_by,
-        roles_by="rules",
-        versions={"hfaudit": __version__},
+        roles_by=_roles_by(parts),
+        versions={"hfaudit": __version__, **_libraries(parts)},
     )
+
+
+def _roles_by(parts: Sequence[PartCount]) -> str:
+    """On whose word the roles stand."""
+    said = {part.opinion.roles_by if part.opinion else "rules" for part in parts}
+    if len(said) == 1:
+        return said.pop()
+    confirmed = [part.opinion for part in parts if part.opinion]
+    classes = ", ".join(dict.fromkeys(opinion.class_name for opinion in confirmed))
+    return f"rules, held against {classes}"
+
+
+def _libraries(parts: Sequence[PartCount]) -> Mapping[str, str]:
+    """The libraries that built the architectures, with their versions."""
+    named = (part.opinion.library.partition(" ") for part in parts if part.opinion)
+    return {library: version for library, _, version in named}

@@ -1,8 +1,9 @@
 """Every socket of the house on one page."""
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
+from auditor.core.blueprint import Drawing
 from auditor.core.claims import Claim, Published
 from auditor.core.identity import ModelRef
 from auditor.core.kept import Kept, Piece
@@ -93,6 +94,12 @@ class Layout(Protocol):
     def recover(self, module: Module, hints: Hints) -> Recovered | None:
         """What the module holds; None where it is not packed in this way."""
         ...
+
+
+class Architect(Protocol):
+    """What a config's class would build. Raises nothing, whatever the config."""
+
+    async def draw(self, config: Mapping[str, Any], class_name: str | None = None) -> Drawing: ...
 
 
 class Writer(Protocol):
