@@ -5,22 +5,24 @@ thread while the first answers are on their way.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from auditor.core.identity import HubRef, ModelRef
 from auditor.core.verdict import DEFAULT_POLICY, Policy
 from auditor.errors import BlueprintMissing, HfauditError
-from auditor.evidence import gather_evidence
+from auditor.evidence import gather_evidence, read_samples
 from auditor.source_choice import Sources, reference
 
 if TYPE_CHECKING:
     from auditor.core.adapter_facts import Base, BaseUnknown
     from auditor.core.blueprint import Drawing
-    from auditor.core.protocols import Architect, OpenRepository, Source
+    from auditor.core.protocols import Architect, ClaimReader, OpenRepository, Source
     from auditor.core.record import AuditFailure, AuditRecord, Outcome
     from auditor.core.repository import Repository
-    from auditor.evidence import Evidence
+    from auditor.core.tie_samples import TieCheck
+    from auditor.evidence import Evidence, PartEvidence
+    from auditor.judgement import Further
 
     Progress = Callable[[ModelRef, Outcome], None]
 
@@ -32,7 +34,9 @@ class AuditOptions:
     """How to audit. `weights` names a folder, a file or a pattern to count instead of the best.
 
     `with_base` audits the model that an adapter belongs to as well. An `architect` says what each
-    config's class would build; where that is `required`, a model without is a failure.
+    config's class would build; where that is `required`, a model without is a failure. `readers`
+    know of documented figures that are not with the model: a list of the user's own. With
+    `verify_ties`, a few bytes of tied matrices that are stored twice are compared.
     """
 
     policy: Policy = DEFAULT_POLICY
@@ -40,6 +44,8 @@ class AuditOptions:
     with_base: bool = False
     architect: "Architect | None" = None
     blueprint_required: bool = False
+    verify_ties: bool = False
+    readers: "Sequence[ClaimReader]" = ()
 
 
 # Kinds whose files name tensors as the classes do.
@@ -74,20 +80,15 @@ async def record_opened(
 
     The model that an adapter belongs to is asked of `source`, if it is wanted.
     """
-    evidence = await gather_evidence(opened, wanted=options.weights)
-    from auditor.judgement import Further, record_of  # noqa: PLC0415 - see above
+    evidence, found = await examine(opened, options)
+    from auditor.judgement import record_of  # noqa: PLC0415 - see above
 
     base = await _base(evidence, source) if options.with_base and source else None
-
-    drawings = await _drawings(opened, evidence, options)
+    further = replace(found, base=base, readers=options.readers)
 
     def judge() -> "AuditRecord":
         return record_of(
-            opened.repository,
-            evidence,
-            opened.traffic,
-            policy=options.policy,
-            further=Further(base=base, drawings=drawings),
+            opened.repository, evidence, opened.traffic, policy=options.policy, further=further
         )
 
     tensors = sum(len(part.checkpoint.tensors) for part in evidence.parts)
@@ -98,30 +99,84 @@ async def record_opened(
     return await asyncio.to_thread(judge)
 
 
+async def examine(
+    opened: "OpenRepository", options: AuditOptions = DEFAULT_OPTIONS
+) -> "tuple[Evidence, Further]":
+    """What is read of a repository that is open, and what its architectures and samples say.
+
+    Raises SourceError and ContentError.
+    """
+    evidence = await gather_evidence(opened, wanted=options.weights)
+    from auditor.judgement import Further  # noqa: PLC0415 - see above
+
+    drawings = await _drawings(opened, evidence, options)
+    if not options.verify_ties:
+        return evidence, Further(drawings=drawings)
+    evidence, ties = await _verified_ties(opened, evidence, drawings)
+    return evidence, Further(drawings=drawings, ties=ties)
+
+
 async def _drawings(
     opened: "OpenRepository", evidence: "Evidence", options: AuditOptions
 ) -> "Mapping[str, Drawing]":
-    """What the architectures of the parts build, by component. Raises NoBlueprintHad."""
+    """What the architectures of the parts build, by component. Raises BlueprintMissing."""
     if options.architect is None:
         return {}
-    from auditor.core.blueprint import NoBlueprint  # noqa: PLC0415 - for few calls
-
     drawings = {
         part.choice.component: await options.architect.draw(
             part.config.values, part.choice.class_name or None
         )
         for part in evidence.parts
-        if part.choice.format in DRAWN_KINDS and part.has_config and not part.choice.is_adapter
+        if not _not_drawn(part)
     }
-    refused = next((each for each in drawings.values() if isinstance(each, NoBlueprint)), None)
-    if options.blueprint_required and (refused or not drawings):
-        reason = refused.reason if refused else "its weight files name tensors otherwise"
+    if options.blueprint_required and (missing := _missing(evidence, drawings)):
         raise BlueprintMissing(
             opened.repository.repo_id,
-            f"no blueprint: {reason}",
+            f"no blueprint: {missing}",
             hint="`--blueprint auto` audits it by the rules alone",
         )
     return drawings
+
+
+def _not_drawn(part: "PartEvidence") -> str:
+    """Why a part is not held against a class; empty where it is."""
+    if part.choice.is_adapter:
+        return "an adapter has no class of its own"
+    if part.choice.format not in DRAWN_KINDS:
+        return f"{part.choice.format} files name tensors otherwise than the classes do"
+    return "" if part.has_config else "there is no config.json that can be read"
+
+
+def _missing(evidence: "Evidence", drawings: "Mapping[str, Drawing]") -> str:
+    """Why a part has no blueprint; empty where all have one."""
+    from auditor.core.blueprint import NoBlueprint  # noqa: PLC0415 - for few calls
+
+    for part in evidence.parts:
+        drawing = drawings.get(part.choice.component)
+        if drawing is None:
+            return _not_drawn(part)
+        if isinstance(drawing, NoBlueprint):
+            return drawing.reason
+    return ""
+
+
+async def _verified_ties(
+    opened: "OpenRepository", evidence: "Evidence", drawings: "Mapping[str, Drawing]"
+) -> "tuple[Evidence, Mapping[str, tuple[TieCheck, ...]]]":
+    """What bytes say of matrices that may be one, by component; the evidence has their spans."""
+    from auditor.core.tie_samples import checked, to_sample  # noqa: PLC0415 - for few calls
+    from auditor.judgement import copies_to_check  # noqa: PLC0415 - see above
+
+    checks: dict[str, tuple[TieCheck, ...]] = {}
+    for part in evidence.parts:
+        component = part.choice.component
+        copies = copies_to_check(part, drawings.get(component))
+        wanted = {*copies, *copies.values()}
+        tensors = {each.name: each for each in part.checkpoint.tensors if each.name in wanted}
+        read = await read_samples(opened, part.checkpoint, to_sample(copies, tensors))
+        checks[component] = checked(copies, tensors, read.by_name, problem=read.problem)
+        evidence = replace(evidence, spans=tuple(sorted((*evidence.spans, *read.spans))))
+    return evidence, checks
 
 
 async def _base(evidence: "Evidence", source: "Source") -> "Base | BaseUnknown | None":

@@ -24,7 +24,6 @@
     │   ├── UnknownDtype          a sound header with a dtype of unknown width
     │   ├── FileTooLarge          a small file (config, card, index) that is not small
     │   ├── IndexMalformed        a shard index that cannot be followed
-    │   ├── BlueprintMissing      asked for, and the architecture cannot be built
     │   ├── LimitExceeded         more files, tensors or depth than is sane
     │   └── BlueprintMissing      asked for, and the architecture cannot be built
     ├── OutputError               the report could not be written

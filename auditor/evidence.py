@@ -33,7 +33,7 @@ from auditor.core.tensors import (
     join,
 )
 from auditor.core.weight_files import GGUF, NUMPY, PYTORCH, SAFETENSORS
-from auditor.errors import BadAnswer, ContentError, HeaderMalformed, IndexMalformed
+from auditor.errors import BadAnswer, ContentError, HeaderMalformed, IndexMalformed, SourceError
 from auditor.formats import FORMATS
 from auditor.formats.safetensors import header_from_json
 
@@ -92,6 +92,31 @@ async def gather_evidence(opened: "OpenRepository", *, wanted: str = "") -> Evid
     Raises SourceError and ContentError.
     """
     return await _Gatherer(opened=opened).run(wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Some bytes of tensors, by name and by `sample_spans`; `problem` is why some are not there."""
+
+    by_name: Mapping[str, Sequence[bytes]]
+    spans: tuple[tuple[str, Span], ...]
+    problem: str = ""
+
+
+async def read_samples(
+    opened: "OpenRepository", checkpoint: Checkpoint, names: Sequence[str]
+) -> Samples:
+    """A few bytes of each of `names` whose place in a file is known. Raises nothing of SourceError.
+
+    What a source does not have, a snapshot or a cache of headers, is told as the problem.
+    """
+    gatherer = _Gatherer(opened=opened)
+    try:
+        by_name = await gatherer.samples(checkpoint, names)
+    except SourceError as error:
+        reason = f"they could not be read ({error})"
+        return Samples(by_name={}, spans=tuple(gatherer.spans), problem=reason)
+    return Samples(by_name=by_name, spans=tuple(gatherer.spans))
 
 
 async def plan_of(opened: "OpenRepository", *, wanted: str = "") -> Plan:
@@ -398,6 +423,33 @@ class _Gatherer:
             *(self._tensor_bytes(file, tensor) for file, tensor in places.values())
         )
         return dict(zip(places, contents, strict=True))
+
+    async def samples(
+        self, checkpoint: Checkpoint, names: Sequence[str]
+    ) -> Mapping[str, Sequence[bytes]]:
+        """The bytes of `sample_spans` of each tensor, all at once."""
+        from auditor.core.tie_samples import sample_spans  # noqa: PLC0415 - for few calls
+
+        wanted = set(names)
+        places = {
+            tensor.name: (file.path, file.header.data_begin + tensor.begin, tensor)
+            for file in reversed(checkpoint.files)  # of two, the first
+            if file.header.data_begin is not None
+            for tensor in file.header.tensors
+            if tensor.name in wanted
+        }
+        samples = await _together(
+            *(
+                _together(
+                    *(
+                        self._span(path, Span(begin + span.begin, begin + span.end))
+                        for span in sample_spans(tensor.stored_bytes)
+                    )
+                )
+                for path, begin, tensor in places.values()
+            )
+        )
+        return dict(zip(places, samples, strict=True))
 
     async def _tensor_bytes(self, file: WeightFile, tensor: Tensor) -> bytes:
         begin = file.header.data_begin or 0

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from auditor.__about__ import __version__
 from auditor.claims import READERS, card_findings, hub_findings
+from auditor.claims.hypotheses import hypothesis_of
 from auditor.core.active import Active, active_of
 from auditor.core.blueprint import Blueprint, Drawing, NoBlueprint
 from auditor.core.claims import Claim, ClaimSource, Published, Scope
-from auditor.core.comparison import COMPONENT, compare, judge
+from auditor.core.comparison import COMPONENT, Comparison, compare, judge
 from auditor.core.config_dtype import dtype_findings
+from auditor.core.contradictions import contradictions
 from auditor.core.findings import Finding, Severity
 from auditor.core.memory import memory_of
+from auditor.core.protocols import ClaimReader
 from auditor.core.purposes import marks_of
 from auditor.core.record import AdapterFacts, AuditRecord, ComponentCount, FileRead, Proof
 from auditor.core.repository import Repository, Traffic
@@ -20,8 +23,9 @@ from auditor.core.role_rules import RULES
 from auditor.core.roles import Assignment, Role, assign
 from auditor.core.shapes import ADAPTER_FILE, PIPELINE_FILE, Shape
 from auditor.core.tally import Count, Tally, counts_of, merged, tally
-from auditor.core.ties import tied_copies
-from auditor.core.verdict import DEFAULT_POLICY, Policy
+from auditor.core.tie_samples import TieCheck, equal_by_name
+from auditor.core.ties import possible_copies, tied_copies
+from auditor.core.verdict import DEFAULT_POLICY, Policy, Verdict
 from auditor.evidence import CARD, Evidence, PartEvidence
 
 if TYPE_CHECKING:  # what few models need is loaded for those
@@ -35,11 +39,17 @@ class Further:
     """What was found out beside the repository itself, where it was asked for.
 
     `base` is the model that an adapter adapts, `drawings` what the architectures of the parts
-    build, by component.
+    build and `ties` what bytes say of tied matrices, both by component. `readers` know of figures
+    that are documented elsewhere: a list of the user's own.
     """
 
     base: "Base | BaseUnknown | None" = None
     drawings: Mapping[str, Drawing] = field(default_factory=dict)
+    ties: Mapping[str, Sequence[TieCheck]] = field(default_factory=dict)
+    readers: Sequence[ClaimReader] = ()
+
+
+NOTHING_FURTHER: Final = Further()
 
 
 def record_of(
@@ -51,10 +61,8 @@ def record_of(
     further: Further | None = None,
 ) -> AuditRecord:
     """The record that follows from the evidence. Pure."""
-    beside = further or Further()
-    parts = tuple(
-        count_part(part, beside.drawings.get(part.choice.component)) for part in evidence.parts
-    )
+    beside = further or NOTHING_FURTHER
+    parts = tuple(count_part(part, beside) for part in evidence.parts)
     own = [part for part in parts if not part.evidence.choice.beside]
     counted = merged([part.tally for part in own], complete=not evidence.plan.absent)
     active = _active(own)
@@ -65,12 +73,14 @@ def record_of(
         *(active.counts if active else ()),
         *(component_counts(parts) if len(parts) > 1 else ()),
     )
+    counts = (*counts, *_class_counts(own, counts))
     adapter = _adapter(parts, evidence, beside.base)
     if adapter is not None:
         counts = _adapter_counts(adapter, counted, counts)
+    claims = _claims(repository, evidence, beside.readers)
     comparisons = tuple(
-        compare(claim, counts, policy, groups=counted.groups)
-        for claim in _claims(repository, evidence)
+        _with_hypothesis(compare(claim, counts, policy, groups=counted.groups), repository)
+        for claim in claims
     )
     return AuditRecord(
         model=repository.repo_id,
@@ -91,6 +101,7 @@ def record_of(
             *_active_findings(active),
             *hub_findings(repository.hub),
             *card_findings(evidence.documents.get(CARD, "")),
+            *contradictions(claims, policy),
         ),
         files=_files(evidence),
         left_out=evidence.left_out,
@@ -113,27 +124,20 @@ class PartCount:
     opinion: "SecondOpinion | None" = None
 
 
-def count_part(part: PartEvidence, drawing: Drawing | None = None) -> PartCount:
+def count_part(part: PartEvidence, beside: Further = NOTHING_FURTHER) -> PartCount:
     """The roles and the count of one part.
 
-    What the files say of their own tensors comes first, then packings, tied copies, and the rules;
-    last what the architecture says, where it was drawn.
+    First by the files and the rules; then what the architecture says, where it was drawn.
     """
-    tensors, files = part.checkpoint.tensors, part.checkpoint.files
-    # NOTE: of an adapter a head beside an embedding is no copy: both were trained, or it is new.
-    copies, findings = (
-        ({}, ())
-        if part.choice.is_adapter
-        else tied_copies(tensors, part.config, has_config=part.has_config)
-    )
-    own, more = marks_of(files, part.config, has_config=part.has_config)
-    marks = {**copies, **part.recovery.marks, **own}
-    assignment = assign(tensors, part.config, marks, RULES)
+    drawing = beside.drawings.get(part.choice.component)
+    checks = beside.ties.get(part.choice.component, ())
+    equal = equal_by_name(checks)
+    assignment, findings = _by_rules(part, equal)
     opinion = None
     if isinstance(drawing, Blueprint):
         from auditor.core.second_opinion import second_opinion  # noqa: PLC0415 - for few calls
 
-        opinion = second_opinion(drawing, part.checkpoint, assignment, part.config)
+        opinion = second_opinion(drawing, part.checkpoint, assignment, part.config, equal=equal)
         assignment = opinion.assignment
     return PartCount(
         evidence=part,
@@ -141,13 +145,55 @@ def count_part(part: PartEvidence, drawing: Drawing | None = None) -> PartCount:
         tally=tally(assignment, complete=part.complete),
         findings=(
             *findings,
-            *more,
+            *(check.finding for check in checks),
             *dtype_findings(part.config, assignment),
             *(opinion.findings if opinion else ()),
             *(_no_blueprint(drawing) if isinstance(drawing, NoBlueprint) else ()),
         ),
         opinion=opinion,
     )
+
+
+def _by_rules(
+    part: PartEvidence, equal: Mapping[str, bool]
+) -> tuple[Assignment, tuple[Finding, ...]]:
+    """The roles by what the files say of their own tensors, packings, tied copies, and the rules.
+
+    `equal` says of copies whose bytes were compared whether they are the original's.
+    """
+    tensors, files = part.checkpoint.tensors, part.checkpoint.files
+    # NOTE: of an adapter a head beside an embedding is no copy: both were trained, or it is new.
+    copies, findings = (
+        ({}, ())
+        if part.choice.is_adapter
+        else tied_copies(tensors, part.config, has_config=part.has_config, equal=equal)
+    )
+    own, more = marks_of(files, part.config, has_config=part.has_config)
+    marks = {**copies, **part.recovery.marks, **own}
+    return assign(tensors, part.config, marks, RULES), (*findings, *more)
+
+
+def copies_to_check(part: PartEvidence, drawing: Drawing | None) -> Mapping[str, str]:
+    """Tensors that repeat another by config or class, each with that other: what bytes can tell."""
+    if part.choice.is_adapter:
+        return {}
+    copies = possible_copies(part.checkpoint.tensors, part.config, has_config=part.has_config)
+    if not isinstance(drawing, Blueprint):
+        return copies
+    from auditor.core.second_opinion import copies_by_class  # noqa: PLC0415 - for few calls
+
+    assignment, _ = _by_rules(part, {})
+    return {**copies_by_class(drawing, part.checkpoint, assignment), **copies}
+
+
+def _class_counts(parts: Sequence[PartCount], counts: Sequence[Count]) -> tuple[Count, ...]:
+    """What the class has by the config, where that is yet another count of a model of one part."""
+    opinion = parts[0].opinion if len(parts) == 1 else None
+    if opinion is None:
+        return ()
+    known = {count.value for count in counts}
+    by_value = {count.value: count for count in reversed(opinion.counts)}
+    return tuple(count for value, count in reversed(by_value.items()) if value not in known)
 
 
 def _no_blueprint(drawing: NoBlueprint) -> tuple[Finding, ...]:
@@ -260,7 +306,23 @@ def _architecture(evidence: Evidence) -> str | None:
     return next(iter(evidence.parts[0].config.architectures), None)
 
 
-def _claims(repository: Repository, evidence: Evidence) -> tuple[Claim, ...]:
+# What a reviewed reason may explain; a figure that agrees needs none.
+_UNEXPLAINED: Final = frozenset({Verdict.NEAR, Verdict.MISMATCH})
+
+
+def _with_hypothesis(comparison: Comparison, repository: Repository) -> Comparison:
+    """With the reviewed reason for a figure that is known to be wrong."""
+    if comparison.verdict not in _UNEXPLAINED:
+        return comparison
+    known = hypothesis_of(repository.repo_id, comparison.claim.quantity)
+    if known is None:
+        return comparison
+    return replace(comparison, explanation=f"{comparison.explanation}; perhaps: {known.because}")
+
+
+def _claims(
+    repository: Repository, evidence: Evidence, further: Sequence[ClaimReader]
+) -> tuple[Claim, ...]:
     # NOTE: what an index or a header says is about its own part; of several none is the whole.
     alone = evidence.parts[0] if len(evidence.parts) == 1 else None
     index = alone.index if alone else None
@@ -272,7 +334,7 @@ def _claims(repository: Repository, evidence: Evidence) -> tuple[Claim, ...]:
         index_metadata=index.metadata if index else {},
         header_metadata={file.path: file.header.metadata for file in files},
     )
-    claims = tuple(claim for reader in READERS for claim in reader.read(published))
+    claims = tuple(claim for reader in (*READERS, *further) for claim in reader.read(published))
     if evidence.plan.shape is Shape.ADAPTER:
         return tuple(map(_of_adapter, claims))
     return claims

@@ -4,16 +4,19 @@ Each is made when a model first needs it, so that an audit of a folder imports n
 """
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from auditor.core.identity import FolderRef, ModelRef, parse_model_ref
+from auditor.core.identity import FolderRef, HubRef, ModelRef, parse_model_ref
 
 if TYPE_CHECKING:  # what they mean is loaded while the first answer is on its way
     from asyncio import Task
+    from collections.abc import AsyncIterator
 
+    from auditor.core.listing import Listed, ListQuery, Tip
     from auditor.core.protocols import OpenRepository, Source
+    from auditor.sources.hub import HubSource
 
 DEFAULT_ENDPOINT: Final = "https://huggingface.co"
 OPENED_AHEAD: Final = 8  # as many as are under way at once
@@ -58,6 +61,7 @@ class Sources:
     endpoint: str | None = None
     offline: bool = field(default_factory=offline_by_environment)
     snapshot: str | None = None
+    requests_at_once: int | None = None  # to the Hub; None is its source's own number
     _made: "dict[str, Source]" = field(default_factory=dict, init=False)
     _ahead: "dict[ModelRef, Task[OpenRepository]]" = field(default_factory=dict, init=False)
 
@@ -84,6 +88,21 @@ class Sources:
     async def _open(self, ref: ModelRef) -> "OpenRepository":
         return await self._for(ref).open(ref)
 
+    @property
+    def waits(self) -> Mapping[str, float]:
+        """Seconds that requests to the Hub wait for its rate limit, by bucket."""
+        return getattr(self._made.get("hub"), "waits", {})
+
+    async def tip(self, ref: HubRef) -> "Tip":
+        """See HubSource; not for who is offline or reads a snapshot."""
+        hub: HubSource = self._for(ref)  # type: ignore[assignment] # of a HubRef, online
+        return await hub.tip(ref)
+
+    def list_models(self, query: "ListQuery") -> "AsyncIterator[tuple[Listed, ...]]":
+        """See HubSource; likewise."""
+        hub: HubSource = self._for(HubRef(repo_id=""))  # type: ignore[assignment] # likewise
+        return hub.list_models(query)
+
     async def aclose(self) -> None:
         for begun in self._ahead.values():
             begun.cancel()
@@ -97,7 +116,9 @@ class Sources:
             return self._get("folder", _folder)
         if self.offline:
             return self._get("offline", _offline)
-        return self._get("hub", lambda: _hub(self.endpoint or DEFAULT_ENDPOINT))
+        return self._get(
+            "hub", lambda: _hub(self.endpoint or DEFAULT_ENDPOINT, self.requests_at_once)
+        )
 
     def _get(self, name: str, make: "Callable[[], Source]") -> "Source":
         if name not in self._made:
@@ -111,10 +132,11 @@ def _folder() -> "Source":
     return FolderSource()
 
 
-def _hub(endpoint: str) -> "Source":
-    from auditor.sources.hub import HubSource  # noqa: PLC0415 - imports the HTTP client
+def _hub(endpoint: str, at_once: int | None) -> "Source":
+    from auditor.sources.hub import GOOD_MANNERS, HubSource  # noqa: PLC0415 - imports the HTTP client
 
-    return HubSource(endpoint)
+    manners = GOOD_MANNERS if at_once is None else replace(GOOD_MANNERS, concurrency=at_once)
+    return HubSource(endpoint, manners=manners)
 
 
 def _snapshot(path: str) -> "Source":

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+PATIENCE_SECONDS = 300  # a busy machine may take minutes to import torch
+
 # What must not leak in from the machine that runs the tests.
 _OWN = ("HF_", "HFAUDIT_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "HUGGING")
 
@@ -39,7 +41,7 @@ def hfaudit(*args: str, home: Path, **extra: str) -> Ran:
         env=environment(home, **extra),
         cwd=home,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -95,8 +95,9 @@ class Pickling:
         elif isinstance(value, Name):
             yield f"c{value.module}\n{value.name}\n".encode()
         elif isinstance(value, Storage | Outside):
-            outside = isinstance(value, Outside)
-            key = value.key if outside else value.persistent_id(legacy=self.legacy)
+            key = (
+                value.key if isinstance(value, Outside) else value.persistent_id(legacy=self.legacy)
+            )
             yield from self._write(key)
             yield b"Q" + self._remembered(value)
         elif isinstance(value, Call):
@@ -229,5 +230,6 @@ def storages_of(value: Any) -> dict[str, Storage]:
             elif isinstance(each, Call):
                 open_ += [each.state, *reversed(each.pairs.values()), *reversed(each.args)]
             else:
-                open_ += reversed([*(each.values() if isinstance(each, dict) else each)])
+                keys = each if isinstance(each, dict) else ()
+                open_ += reversed([*keys, *(each.values() if isinstance(each, dict) else each)])
     return found

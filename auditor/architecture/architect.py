@@ -10,7 +10,6 @@ most the limits' seconds and bytes.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,10 +17,10 @@ from typing import Any, Final, Self
 from auditor.architecture.cache import BlueprintCache
 from auditor.architecture.canonical import canonical, key_of
 from auditor.architecture.draughtsman import Answer, Draughtsman
+from auditor.architecture.installed import is_installed
 from auditor.architecture.limits import Limits
 from auditor.core.blueprint import Blueprint, Drawing, NoBlueprint, Refusal, from_json
 
-_NEEDED: Final = ("torch", "transformers", "accelerate")
 _NOT_INSTALLED: Final = NoBlueprint(
     refusal=Refusal.NOT_INSTALLED,
     reason="torch, transformers and accelerate are not installed; the extra `skeleton` brings them",
@@ -30,11 +29,6 @@ _OF_DIFFUSERS: Final = "_class_name"
 
 # Refusals that stay as they are as long as the libraries do.
 _LASTING: Final = frozenset({Refusal.UNKNOWN_CLASS, Refusal.NO_CLASS})
-
-
-def is_installed() -> bool:
-    """Whether what draws blueprints is there; imports none of it."""
-    return all(find_spec(name) is not None for name in _NEEDED)
 
 
 class Architect:

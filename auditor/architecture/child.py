@@ -21,12 +21,12 @@ from importlib import import_module
 from typing import IO, Any, Final
 
 from auditor.architecture import sandbox
+from auditor.architecture.installed import NEEDED
 from auditor.architecture.limits import Limits
 from auditor.architecture.refused import Refused
 from auditor.core.blueprint import NoBlueprint, Refusal, to_json
 
 MAX_REQUEST_BYTES: Final = 32 << 20  # huggingface.js reads configs up to 10 MB
-_NEEDED: Final = ("torch", "transformers", "accelerate")
 # What every class imports first: taken now, so that no config's time is spent on it.
 _LATER: Final = (
     "transformers.modeling_utils",
@@ -69,7 +69,7 @@ def _answer(answers: IO[bytes], value: Mapping[str, Any]) -> None:
 
 def _imported() -> NoBlueprint | None:
     """Imports what draws. None where all of it is there."""
-    for name in (*_NEEDED, *_LATER):
+    for name in (*NEEDED, *_LATER):
         try:
             import_module(name)
         except ImportError as error:

@@ -17,6 +17,7 @@ from auditor.claims.vocabulary import (
     ANY_SCOPE,
     PARAMETERS,
     component_name,
+    is_model_size_key,
     is_parameter_key,
     is_size_key,
     scope_in,
@@ -71,6 +72,7 @@ _UNIT_AT_END: Final = any_case(r"\s*\((?:in )?(?:[MBK]|millions|billions)\)$")
 _OF: Final = any_case(
     rf"(?P<words>(?:{ANY_SCOPE}[\s-]*)?{PARAMETERS}"
     r"[\s-]*(?:counts?|sizes?|scales?|numbers?|规模|总量|数量|量|数|數)?)\s*"
+    r"(?:of (?:this|the|our) (?:\w+ )?model\s+)?"
     rf"(?:\([^()]{{0,30}}\)\s*)?(?:of|is|was|are|为|是|到|は|が|-)?\s*:?\s*{ABOUT}$"
 )
 _RELATIVE: Final = any_case(r"\s*(?:more|fewer|less|smaller|larger|additional|extra)(?![a-z])")
@@ -157,7 +159,9 @@ def unit_of_key(line: str) -> int:
 def _by_key(match: re.Match[str], figure: Figure, after: str) -> Link | None:
     key = re.split(r"\. |, |\|", match["key"])[-1].strip(" -+•#*>")
     key = _UNIT_AT_END.sub("", key)
-    sized = is_size_key(key) and figure.unit.lower() in BILLIONS
+    sized = (is_size_key(key) and figure.unit.lower() in BILLIONS) or (
+        is_model_size_key(key) and figure.unit == "M"
+    )
     if not (is_parameter_key(key) or sized):
         return None
     beside = DIRECT.match(after)

@@ -21,6 +21,8 @@ from auditor.core.claims import Quantity, Scope, quantity
 
 MAX_CELL_CHARACTERS: Final = 160  # a longer one is prose
 _LEAST_BARE: Final = 1_000_000
+_TIMM_HEADING: Final = "param_count"  # pytorch-image-models results/README.md: in millions
+_TIMM_UNIT: Final = 1_000_000
 _PAIR: Final = 2
 
 _OTHER_HEADINGS: Final = any_case(
@@ -35,6 +37,7 @@ _TWO_SCOPES: Final = any_case(
     r"(?P<first>total|总|activ[a-z]+|激活)[^/]{0,12}/[^/]{0,12}(?P<second>total|总|activ[a-z]+|激活)"
 )
 _SLASH: Final = Pattern(r"[0-9]\s*[A-Za-z]{0,8}\s*/\s*~?[0-9]")
+_UNIT: Final = Pattern(r"\s*\([MB]\)\s*$")
 _OPENING: Final = Pattern(r"\s*\(\s*[~≈]?\s*")
 _RESTATED: Final = Pattern(r"\s*\(\s*[~≈]?\s*(?P<digits>[0-9]{1,4}(?:\.[0-9]{1,3})?)\s*\)")
 _NOTHING_ELSE: Final = any_case(r"[\s†‡]*(?:params?|parameters?)?[\s†‡.]*(?:\([^()]{0,100}\))?")
@@ -68,18 +71,26 @@ class Counted:
         return replace(self, scope=Scope.OTHER_MODEL, detail=name)
 
 
+def _heads_none(heading: str) -> bool:
+    """Whether a heading is too long, is of other things, or is a figure itself."""
+    if len(heading) > MAX_CELL_CHARACTERS or _OTHER_HEADINGS.search(heading):
+        return True
+    return any(figure.unit for figure in figures_in(heading))
+
+
 def column_of(index: int, heading: str) -> Column | None:
     """The column under `heading`, if it counts parameters."""
-    if len(heading) > MAX_CELL_CHARACTERS or _OTHER_HEADINGS.search(heading):
+    if _heads_none(heading):
         return None
-    column = Column(index=index, scope=Scope.TOTAL, bare_unit=unit_in(heading))
+    bare_unit = _TIMM_UNIT if heading == _TIMM_HEADING else unit_in(heading)
+    column = Column(index=index, scope=Scope.TOTAL, bare_unit=bare_unit)
     if pair := _TWO_SCOPES.search(heading):
         rows = scope_in(pair["first"]), scope_in(pair["second"])
         scopes = tuple(row.scope for row in rows if row and row.scope)
         parameters = mentions_parameters(heading)
         return replace(column, pair=scopes, only_billions=not parameters)
     if not mentions_parameters(heading):
-        return replace(column, only_billions=True) if is_size_key(heading) else None
+        return _size_column(column, heading)
     component = _COMPONENT.search(heading) or _MODALITY.search(heading)
     if component and component[0].lower() != "backbone":  # DeBERTa's: all but the embeddings
         return replace(column, scope=Scope.COMPONENT, detail=component_name(component[0]))
@@ -87,6 +98,13 @@ def column_of(index: int, heading: str) -> Column | None:
     if row is None:
         return column
     return replace(column, scope=row.scope, detail=row.detail) if row.scope else None
+
+
+def _size_column(column: Column, heading: str) -> Column | None:
+    """The column under "Size": bytes are written `(MB)`, so `(M)` says that it counts."""
+    if is_size_key(_UNIT.sub("", heading)) and column.bare_unit > 1:
+        return column
+    return replace(column, only_billions=True) if is_size_key(heading) else None
 
 
 def counted_in(cell: str, column: Column) -> Iterator[Counted]:

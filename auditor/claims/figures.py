@@ -47,6 +47,8 @@ LETTERS: Final = {"k": _THOUSAND, "m": _MILLION, "b": _BILLION}
 MAX_PLAUSIBLE: Final = 10**14  # a hundred trillion: what is larger counts no parameters
 
 _UNIT_WORDS: Final = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
+# The point of an abbreviation: 335 Mio. Parameter
+_POINT: Final = r"(?:(?:(?<=mio|mrd|mln|bln|млн)|(?<=млрд))\.(?=\s))?"
 _FIGURE: Final = any_case(
     # No figure begins inside a word, a number, a price or a product such as 8x7B.
     r"(?<![A-Za-z0-9_.,$€£¥\u00d7\\])(?<!(?<![A-Za-z])/)"
@@ -56,7 +58,8 @@ _FIGURE: Final = any_case(
     r"|[0-9]{1,3}(?:\.[0-9]{3}){2,5}(?![0-9])"
     r"|[0-9]{1,15}(?:[.,][0-9]{1,12})?(?![0-9])"
     r")"
-    rf"(?:[ \u00a0\u202f-]?(?P<unit>{_UNIT_WORDS})(?![A-Za-z0-9_])|(?P<power>[eE]\+?[0-9]{{1,2}}))?"
+    rf"(?:[ \u00a0\u202f-]?(?P<unit>{_UNIT_WORDS})(?![A-Za-z0-9_]){_POINT}"
+    r"|(?P<power>[eE]\+?[0-9]{1,2}))?"
     r"(?![A-Za-z0-9_%]|[.,][0-9])"
 )
 _GROUPED: Final = Pattern(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")

@@ -1,7 +1,8 @@
 """A model card as lines of plain text and tables: what a reader of the page sees.
 
-Left out are code blocks, comments, images and link targets; tags and emphasis are stripped. Every
-expression is linear: what may repeat excludes what ends it, and lines are cut at a length.
+Left out are code blocks (but for what programs print of a model), comments, images and link
+targets; tags and emphasis are stripped. Every expression is linear: what may repeat excludes what
+ends it, and lines are cut at a length.
 """
 
 from bisect import bisect_left
@@ -21,6 +22,11 @@ MAX_WRAPPED: Final = 40  # lines of one paragraph that are read as one
 _LEAST_WRAPPED: Final = 50  # characters: a shorter line ends where it was meant to
 _LEAST_SEPARATORS: Final = 2
 
+# What programs print of a model, in a block of code: no code says it so.
+_PRINTED: Final = any_case(
+    r"\s*(?:total|all|trainable|non-trainable) param(?:eter)?s\s*:\s*[0-9][0-9.,]*\s?[KMB]?"
+    r"\s*(?:\|\||\([0-9.,]+ [KMGT]?B\)|$)"
+)
 _FENCE: Final = Pattern(r"\s*(?:[-*+>]\s+)?(`{3,}|~{3,})")
 _IMAGE: Final = Pattern(r"!\[[^\[\]]{0,500}\]\([^()]{0,1000}\)")
 _LINK: Final = Pattern(
@@ -112,7 +118,10 @@ def opens_front_matter(lines: Sequence[str]) -> bool:
 
 
 def _outside_code(lines: Sequence[str], first: int) -> Iterator[tuple[int, str]]:
-    """Lines outside fenced code and comments, as in CommonMark: an unclosed fence never ends."""
+    """Lines outside fenced code and comments, as in CommonMark: an unclosed fence never ends.
+
+    Of what stands in code, those that count a model's parameters.
+    """
     fence = ""
     in_comment = False
     for number, whole in enumerate(lines, start=first):
@@ -121,6 +130,8 @@ def _outside_code(lines: Sequence[str], first: int) -> Iterator[tuple[int, str]]
             marks = line.strip()
             if marks.startswith(fence) and not marks.strip(fence[0]):
                 fence = ""
+            elif _PRINTED.match(line):
+                yield number, line
             continue
         line, in_comment = _without_comments(line, in_comment=in_comment)
         if match := _FENCE.match(line):

@@ -37,7 +37,10 @@ _MODELS_WITH: Final = any_case(
     r"(?<![A-Za-z])(?:models|llms|networks|systems|architectures)\s+(?:with|of|having|at|in the)"
     rf"(?:\s+only|\s+just)?\s+{ABOUT}$"
 )
-_OURS: Final = any_case(r"(?<![A-Za-z])(?:our|this)\s+(?:[a-z-]+,?\s+){0,3}$")
+_OURS: Final = any_case(
+    r"(?<![A-Za-z])(?:our|this|we\s+(?:release|present|introduce|provide|publish|open-source)\s+an?)"
+    r"\s+(?:[a-z-]+,?\s+){0,3}$"
+)
 _RESPECTIVELY: Final = any_case(
     r"(?<![A-Za-z])(?:respectively|respectivement|respectivamente|jeweils|rispettivamente)|分别"
 )
@@ -67,8 +70,14 @@ class _Reading:
         return self.statement.quantity.value
 
     @property
-    def is_own_total(self) -> bool:
-        return self.statement.scope is Scope.TOTAL
+    def is_total_in_words(self) -> bool:
+        return self.member.link.said and self.statement.scope is Scope.TOTAL
+
+    def is_in_name(self, model: ModelName) -> bool:
+        """Whether the model's name says it, of the total or of what is active."""
+        if self.statement.scope is Scope.ACTIVE:
+            return model.active is not None and _is_same(self.value, model.active)
+        return model.is_size(self.value)
 
 
 def statements(line: str, model: ModelName, *, keys_only: bool = False) -> Iterator[Statement]:
@@ -80,7 +89,10 @@ def statements(line: str, model: ModelName, *, keys_only: bool = False) -> Itera
         for group in linked_groups(line, keys_only=keys_only)
         for reading in _of_group(line, group, model)
     ]
-    rivals = _rivals([reading for reading in readings if reading.is_own_total], model)
+    rivals = [
+        *_rivals([each for each in readings if each.statement.scope is Scope.TOTAL], model),
+        *_rivals([each for each in readings if each.statement.scope is Scope.ACTIVE], model),
+    ]
     for reading in readings:
         if reading in rivals:
             yield replace(reading.statement, scope=Scope.OTHER_MODEL, detail="")
@@ -89,7 +101,7 @@ def statements(line: str, model: ModelName, *, keys_only: bool = False) -> Itera
 
 
 def _rivals(totals: Sequence[_Reading], model: ModelName) -> Sequence[_Reading]:
-    """Those of several totals in one line that cannot be this model's as well.
+    """Those of several totals (or active parameters) in one line that cannot be this model's too.
 
     The one that its name says is this model's, or else the one that is said to be the total, or
     else the one with the most of its name before it. Where none stands out, none is.
@@ -98,8 +110,8 @@ def _rivals(totals: Sequence[_Reading], model: ModelName) -> Sequence[_Reading]:
         return ()
     closest = max(total.subject.close for total in totals)
     for chosen in (
-        [total for total in totals if model.is_size(total.value)],
-        [total for total in totals if total.member.link.said],
+        [total for total in totals if total.is_in_name(model)],
+        [total for total in totals if total.is_total_in_words],
         [total for total in totals if total.subject.named and total.subject.close == closest],
     ):
         if chosen and all(_is_same(total.value, chosen[0].value) for total in chosen):

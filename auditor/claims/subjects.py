@@ -65,9 +65,10 @@ _ATTRIBUTE: Final = any_case(
 _COMPARED: Final = any_case(
     r"(?<![A-Za-z-])(?:than|vs\.?|versus|compared|comparable|outperform\w*|unlike|surpass\w*"
     r"|exceed\w*|rival\w*|match(?:es|ing)?|competitive with|equivalent to|similar to|such as"
-    r"|like|larger|bigger|other|others|teacher|predecessor|previous|original|existing"
-    r"|base model's|reference model|reward model|draft model|between|instead of|rather than"
-    r"|replaces|successor to|beats?|beating|baselines?)(?![A-Za-z])|超过|优于|相比|超越|媲美"
+    r"|like|larger|bigger|superior to|inferior to|other|others|teacher|predecessor|previous"
+    r"|original|existing|base model's|reference model|reward model|draft model|between|instead of"
+    r"|rather than|replaces|successor to|beats?|beating|baselines?)(?![A-Za-z])"
+    r"|超过|优于|相比|超越|媲美"
 )
 _RESET: Final = any_case(
     r"(?:[.!?;]\s|(?<![A-Za-z])(?:while|whereas|but|despite|ours|our model|this model|the model"

@@ -12,13 +12,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from auditor.claims.cells import Column, Counted, column_of, counted_in, sizes_in
+from auditor.claims.cells import (
+    MAX_CELL_CHARACTERS,
+    Column,
+    Counted,
+    column_of,
+    counted_in,
+    sizes_in,
+)
 from auditor.claims.markdown import Table, cells_of
 from auditor.claims.own_name import ModelName
 from auditor.claims.patterns import Pattern, any_case
-from auditor.claims.prose import MOST_TEXT, Statement
+from auditor.claims.prose import MOST_TEXT, Statement, statements
 from auditor.claims.subjects import looks_like_a_name
-from auditor.claims.vocabulary import is_parameter_key, is_size_key
+from auditor.claims.vocabulary import is_parameter_key, is_size_key, mentions_parameters
 from auditor.core.claims import Scope
 
 MAX_ROWS: Final = 1_000
@@ -44,11 +51,30 @@ def table_statements(table: Table, model: ModelName) -> Iterator[tuple[int, Stat
     columns = [column for column in columns if not column.only_billions] or columns
     rows = [_Row(number=row.number, cells=row.cells) for row in table.rows[:MAX_ROWS]]
     names = _column_names(table, model)
-    for row in rows:
+    for row in (*_header_as_row(table), *rows):
         for statement in _properties(names, row.cells, model):
             yield row.number, statement
+        if len(row.cells) == _PAIR:
+            for statement in _in_words(row.cells, model):
+                yield row.number, statement
     if columns and rows:
         yield from _family(_Family(columns=columns, rows=rows), model)
+
+
+def _header_as_row(table: Table) -> Sequence["_Row"]:
+    """Of a table of two columns, the header is often the first property."""
+    if len(table.header) != _PAIR or not table.rows:
+        return ()
+    return (_Row(number=max(1, table.rows[0].number - _PAIR), cells=table.header),)
+
+
+def _in_words(cells: Sequence[str], model: ModelName) -> Iterator[Statement]:
+    """What the value of another property says: `| Architecture | 14B parameters, dense |`."""
+    key, value = cells
+    if is_parameter_key(key) or len(value) > MAX_CELL_CHARACTERS or not mentions_parameters(value):
+        return
+    if not column_of(0, key) and not looks_like_a_name(_label(key)):
+        yield from statements(value, model)
 
 
 def _column_names(table: Table, model: ModelName) -> Sequence[str]:

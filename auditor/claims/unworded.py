@@ -1,7 +1,7 @@
 """Figures that count without the word "parameters" beside them.
 
 3.6B active · (non-embedding: 29B) · 30B MoE        a scope, where the line is about parameters
-860M UNet · - Text encoder: 123M                    a component
+860M UNet · - Text encoder: 123M · VAE (84M)         a component
 our 3B model · X is a compact 3B model              how large a model is: a weak link
 Gopher (280B)                                       a name and its size: a weak link
 """
@@ -43,6 +43,8 @@ _COMPONENT_KEY: Final = any_case(
     rf"[\s*+•#-]*(?:[\w-]+\s+){{0,2}}?(?P<component>{COMPONENTS})s?(?:\s*\([^()]{{0,50}}\))?"
     rf"\s*[-:=]\s*{ABOUT}"
 )
+# The figure of a part in parentheses after it: of "an autoencoder (156M)".
+_COMPONENT_ASIDE: Final = any_case(rf"(?P<component>{COMPONENTS})s?\s*\(\s*{ABOUT}$")
 _LINE_END: Final = any_case(rf"\s*(?:{PARAMETERS})?\s*[.,;]?\s*$")
 
 
@@ -85,6 +87,8 @@ def linked_by_component(line: str, figure: Figure) -> Link | None:
     match = PART_AFTER.match(after) or (
         _COMPONENT_KEY.fullmatch(before) if _LINE_END.match(after) else None
     )
+    if match is None and after.startswith(")"):
+        match = _COMPONENT_ASIDE.search(before)
     counts = figure.unit and figure.quantity.value >= LEAST_BARE
     if not match or not counts or is_adapter(match["component"]) or is_named_in(line, figure):
         return None

@@ -142,6 +142,11 @@ def is_parameter_key(key: str) -> bool:
     return mentions_parameters(stripped) and _KEY_WORDS.issuperset(words)
 
 
+def is_model_size_key(key: str) -> bool:
+    """Whether `key` is "Model size": what is said in `M`, and not in `MB`, is a count."""
+    return frozenset(_KEY_WORD.findall(key.lower())) == _SIZE_KEYS[1]
+
+
 def is_size_key(key: str) -> bool:
     """Whether `key` is "Size" or "Model size", which may be parameters and may be bytes."""
     return frozenset(_KEY_WORD.findall(key.lower())) in _SIZE_KEYS

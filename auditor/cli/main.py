@@ -25,8 +25,12 @@ COMMANDS: Final = {
     "batch": "Audit a list of models, thousands of them; an interrupted one goes on.",
     "cache": "Show, prune or clear what was kept of earlier audits.",
     "tensors": "Print the tree of a model's modules with their counts.",
+    "memory": "Plan memory: weights, cache, training, and whether they fit.",
     "files": "Print which weight files are counted, which are left out, and why.",
     "survey": "List many models with what the Hub says of them, and which deserve an audit.",
+    "figures": "List published figures, and compute systems whose weights are not public.",
+    "explain": "Say what the verdicts mean, and every threshold between them.",
+    "classes": "Tell how well the roles by rule agree with the classes of transformers.",
     "snapshot": "Record what an audit reads, to replay it later.",
     "formats": "List the weight files that are read and the packings that are understood.",
 }

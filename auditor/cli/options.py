@@ -71,12 +71,29 @@ def weights_option(function: F) -> F:
     )(function)
 
 
+def blueprint_options(function: F) -> F:
+    """`--blueprint` and `--verify-ties`."""
+    blueprint = click.option(
+        "--blueprint",
+        type=click.Choice(["auto", "require", "off"]),
+        default="auto",
+        show_default=True,
+        help="Hold the files against what transformers would build, where that is installed.",
+    )
+    ties = click.option(
+        "--verify-ties",
+        is_flag=True,
+        help="Compare a few bytes of tied matrices that are stored twice.",
+    )
+    return blueprint(ties(function))
+
+
 def store_option(function: F) -> F:
     """`--store`."""
     return click.option(
         "--store",
         metavar="PLACE",
-        help="Folder or database URL of what is kept (default: HFAUDIT_STORE, else ~/.cache/hfaudit).",
+        help="Folder or database URL of what is kept (default: HFAUDIT_STORE, ~/.cache/hfaudit).",
     )(function)
 
 

@@ -114,8 +114,8 @@ async def _audited(
     sources = Sources(endpoint=address, offline=False)
     refs = [HubRef(repo_id=name, requested=name) for name in suspects]
     try:
-        with progress(len(refs), shown=show_progress) as on_done:
-            return await audit_models(refs, sources, on_done=on_done)
+        with progress(len(refs), shown=show_progress) as display:
+            return await audit_models(refs, sources, on_done=display.done)
     finally:
         await sources.aclose()
 

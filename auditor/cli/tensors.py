@@ -5,14 +5,21 @@ from dataclasses import dataclass
 
 import click
 
+from auditor.auditing import AuditOptions, examine
+from auditor.cli.blueprints import REQUIRE, architect_of, check_blueprint
 from auditor.cli.exits import AGREES, INCOMPLETE, show_error
 from auditor.cli.loop import run
-from auditor.cli.options import SourceChoice, source_options, weights_option
+from auditor.cli.options import (
+    SourceChoice,
+    blueprint_options,
+    source_options,
+    weights_option,
+)
+from auditor.cli.progress import progress
 from auditor.cli.reports import Destination
 from auditor.core.identity import ModelRef
 from auditor.core.modules import lines_of, module_tree
 from auditor.errors import HfauditError
-from auditor.evidence import gather_evidence
 from auditor.judgement import count_part
 from auditor.source_choice import Sources
 from auditor.writers.modules import FORMS, Tree
@@ -31,6 +38,7 @@ from auditor.writers.modules import FORMS, Tree
 @click.option("-f", "--format", "form", type=click.Choice(list(FORMS)), help="Form of the list.")
 @click.option("-o", "--output", metavar="FILE", help="Where it goes; `-` is standard output.")
 @weights_option
+@blueprint_options
 @source_options
 def tensors(  # noqa: PLR0913 - one for each option
     models: tuple[str, ...],
@@ -40,6 +48,8 @@ def tensors(  # noqa: PLR0913 - one for each option
     *,
     everything: bool,
     weights: str,
+    blueprint: str,
+    verify_ties: bool,
     revision: str | None,
     offline: bool,
     snapshot: str | None,
@@ -51,10 +61,16 @@ def tensors(  # noqa: PLR0913 - one for each option
     Example:
       hfaudit tensors --offline gpt2 --depth 3
     """
+    check_blueprint(blueprint)
     destination = Destination.of(form, output)
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     refs = [choice.reference(model) for model in models]
-    asked = _Asked(weights=weights, depth=None if everything else depth)
+    asked = _Asked(
+        weights=weights,
+        depth=None if everything else depth,
+        blueprint=blueprint,
+        verify_ties=verify_ties,
+    )
     trees, failed = run(_trees(refs, choice.sources(), asked))
     if trees:
         destination.write(lambda stream: FORMS[destination.form](trees, stream))
@@ -63,10 +79,12 @@ def tensors(  # noqa: PLR0913 - one for each option
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """Which weights, and how far down."""
+    """Which weights, how far down, and on whose word."""
 
     weights: str
     depth: int | None
+    blueprint: str
+    verify_ties: bool
 
 
 async def _trees(
@@ -76,32 +94,43 @@ async def _trees(
     trees = []
     failed = False
     try:
-        for ref in refs:
-            try:
-                trees += await _trees_of(ref, sources, asked)
-            except HfauditError as error:
-                show_error(error)
-                failed = True
+        with progress(len(refs), shown=True) as display:
+            async with architect_of(asked.blueprint, display.note) as architect:
+                options = AuditOptions(
+                    weights=asked.weights,
+                    architect=architect,
+                    blueprint_required=asked.blueprint == REQUIRE,
+                    verify_ties=asked.verify_ties,
+                )
+                for ref in refs:
+                    try:
+                        trees += await _trees_of(ref, sources, options, asked.depth)
+                    except HfauditError as error:
+                        show_error(error)
+                        failed = True
+                    display.done()
     finally:
         await sources.aclose()
     return trees, failed
 
 
-async def _trees_of(ref: ModelRef, sources: Sources, asked: _Asked) -> list[Tree]:
+async def _trees_of(
+    ref: ModelRef, sources: Sources, options: AuditOptions, depth: int | None
+) -> list[Tree]:
     """The tree of a model; of a pipeline one for each part, under the part's path."""
     opened = await sources.open(ref)
-    evidence = await gather_evidence(opened, wanted=asked.weights)
+    evidence, further = await examine(opened, options)
     repository = opened.repository
     trees = []
     for part in evidence.parts:
         name = "/".join(filter(None, (repository.repo_id, part.choice.component)))
-        assignment = count_part(part).assignment
+        assignment = count_part(part, further).assignment
         top = module_tree(part.checkpoint.tensors, assignment, root=name)
         trees.append(
             Tree(
                 model=name,
                 at=repository.commit or repository.revision or repository.origin.value,
-                lines=tuple(lines_of(top, depth=asked.depth)),
+                lines=tuple(lines_of(top, depth=depth)),
             )
         )
     return trees

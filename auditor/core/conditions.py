@@ -88,6 +88,23 @@ def folds_proteins(_: Bucket, context: Context) -> bool:
     return "EsmForProteinFolding" in context.config.architectures
 
 
+def freezes_text(_: Bucket, context: Context) -> bool:
+    """Unless its config says otherwise: `freeze_text_layers`, on by default."""
+    return _freezes(context, "text")
+
+
+def freezes_vision(_: Bucket, context: Context) -> bool:
+    """Unless its config says otherwise: `freeze_vision_layers`, on by default."""
+    return _freezes(context, "vision")
+
+
+def _freezes(context: Context, part: str) -> bool:
+    """NOTE: some kinds of modules may be excepted; which, names do not tell, so nothing is said."""
+    values = context.config.values
+    excepted = values.get(f"freeze_{part}_module_exceptions")
+    return values.get(f"freeze_{part}_layers", True) is True and not excepted
+
+
 def is_learnt_pooling(_: Bucket, context: Context) -> bool:
     return not context.patterns.isdisjoint(
         {"head.probe", "head.cls_token", "head.pooling_attention_query"}

@@ -16,7 +16,8 @@ from auditor.core.opinion_findings import other_model, sides_apart
 from auditor.core.pairing import pair
 from auditor.core.role_rules import RULES
 from auditor.core.roles import Assignment, Context
-from auditor.core.settling import Settler
+from auditor.core.settling import Settler, first_names
+from auditor.core.tally import Count
 from auditor.core.tensors import Checkpoint
 
 
@@ -33,9 +34,10 @@ class SecondOpinion:
     """What the class says of a checkpoint.
 
     `assignment` are the roles that hold: the class's word where it has one, else the rules'.
-    `built` and `trained` are parameters of the class, `unbuilt` those that are stored and no part
-    of it, `unstored` those of the class that are not stored. `settled` counts the tensors whose
-    role, or whose number of parameters, the rules had otherwise or did not know.
+    `built` and `trained` are parameters of the class, `backbone` those that its head stands on,
+    `unbuilt` those that are stored and no part of it, `unstored` those of the class that are not
+    stored. `settled` counts the tensors whose role, or whose number of parameters, the rules had
+    otherwise or did not know.
     """
 
     class_name: str
@@ -44,10 +46,26 @@ class SecondOpinion:
     assignment: Assignment
     built: int
     trained: int
+    backbone: int | None
     unbuilt: int
     unstored: int
     settled: int
     findings: tuple[Finding, ...]
+
+    @property
+    def counts(self) -> tuple[Count, ...]:
+        """What the class has by the config, beside what the files hold; none of another model."""
+        if self.standing is Standing.OTHER_MODEL:
+            return ()
+        name = self.class_name
+        rows = (
+            ("class", f"the parameters of {name} as the config builds it", self.built),
+            ("class_trainable", f"the parameters that {name} trains", self.trained),
+            ("class_backbone", f"the backbone of {name} alone, without its head", self.backbone),
+        )
+        return tuple(
+            Count(key=key, name=text, value=value) for key, text, value in rows if value is not None
+        )
 
     @property
     def roles_by(self) -> str:
@@ -62,6 +80,19 @@ class SecondOpinion:
                 return f"rules; {by} builds another model from this config"
             case _:
                 assert_never(self.standing)
+
+
+def copies_by_class(
+    blueprint: Blueprint, checkpoint: Checkpoint, assignment: Assignment
+) -> Mapping[str, str]:
+    """Stored tensors that are further names of another by the class, each with that other."""
+    pairs = pair(blueprint, checkpoint, assignment).pairs
+    first = first_names(built for _, built in pairs)
+    stored_as = {built.name: stored.tensor.name for stored, built in pairs}
+    matrices = [
+        (stored.tensor.name, first[built.original or built.name]) for stored, built in pairs
+    ]
+    return {name: stored_as[own] for name, own in matrices if stored_as[own] != name}
 
 
 def second_opinion(
@@ -91,7 +122,11 @@ def second_opinion(
             equal=equal or {},
         ).settle(pairing)
         apart = (
-            pairing.misshapen or pairing.unstored or pairing.unbuilt_parameters or result.disputed
+            pairing.misshapen
+            or pairing.unstored
+            or pairing.unbuilt_parameters
+            or result.disputed
+            or result.untied
         )
         standing = Standing.DIFFERS if apart else Standing.CONFIRMED
         assignment, settled = result.assignment, len(result.changes)
@@ -103,6 +138,7 @@ def second_opinion(
         assignment=assignment,
         built=blueprint.total,
         trained=blueprint.trainable,
+        backbone=blueprint.backbone,
         unbuilt=sum(each.known for each in pairing.unbuilt_parameters),
         unstored=sum(each.elements for each in pairing.unstored),
         settled=settled,

@@ -4,6 +4,7 @@ The table of rules tells what a parameter is for (an embedding, a head); the cla
 is one. Only what the two say differently is changed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -20,7 +21,7 @@ from auditor.core.roles import (
     Rule,
     pattern_of,
 )
-from auditor.core.ties import PAIRS
+from auditor.core.tie_rules import PAIRS
 
 _NO_PARAMETERS: Final = frozenset({Role.BUFFER, Role.TIED_COPY, Role.AUXILIARY})
 _TIED_BY_CONFIG: Final = tuple(pair.copy for pair in PAIRS if not pair.always)
@@ -36,11 +37,15 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """The roles that hold. `disputed` are copies of which config and class say different things."""
+    """The roles that hold. `disputed` are copies of which config and class say different things.
+
+    `untied` are copies by the class whose bytes are others than the original's.
+    """
 
     assignment: Assignment
     changes: tuple[Change, ...]
     disputed: tuple[tuple[Stored, Built], ...]
+    untied: tuple[Stored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +64,18 @@ class Settler:
     _settled: dict[object, tuple[Mark, Rule]] = field(default_factory=dict)
 
     def settle(self, pairing: Pairing) -> Settled:
-        first = _first_names(built for _, built in pairing.pairs)
+        first = first_names(built for _, built in pairing.pairs)
+        names = Counter(built.original or built.name for _, built in pairing.pairs)
         changes: list[Change] = []
         disputed: list[tuple[Stored, Built]] = []
+        untied: list[Stored] = []
         for stored, built in pairing.pairs:
-            further = first[built.original or built.name] != built.name
-            is_copy = self._is_copy(stored, repeats=further and stored.may_hold(built.elements))
+            matrix = built.original or built.name
+            repeats = first[matrix] != built.name and stored.may_hold(built.elements)
+            is_first = names[matrix] > 1 and first[matrix] == built.name
+            is_copy = False if is_first else self._is_copy(stored, repeats=repeats)
+            if repeats and is_copy is False:
+                untied.append(stored)
             if is_copy is None:
                 disputed.append((stored, built))
             else:
@@ -75,6 +86,7 @@ class Settler:
             assignment=changed(self.assignment, changes),
             changes=tuple(changes),
             disputed=tuple(disputed),
+            untied=tuple(untied),
         )
 
     def _is_copy(self, stored: Stored, *, repeats: bool) -> bool | None:
@@ -164,7 +176,7 @@ class Settler:
         yield from (self._as_other(each, Role.AUXILIARY) for each in ours if each is not holder)
 
 
-def _first_names(built: Iterable[Built]) -> dict[str, str]:
+def first_names(built: Iterable[Built]) -> dict[str, str]:
     """For each parameter the name that counts: its own where that is stored, else a further one."""
     ordered = sorted(built, key=lambda each: bool(each.original))
     first: dict[str, str] = {}

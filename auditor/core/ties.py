@@ -1,153 +1,125 @@
 """Matrices that are stored twice though the model holds them once.
 
 A safetensors file cannot alias, so a tied matrix is either stored once (nothing to do here) or
-twice. Stored twice, it is one parameter where the config or the class ties it.
-
-Pairs were read from `_tied_weights_keys` of transformers 5.23.0; those that are tied whatever the
-config says are module attributes that the class assigns from one another.
+twice. Stored twice, it is one parameter where the config or the class ties it; and where its bytes
+were compared, only if they are the same.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from auditor.core.config import ModelConfig
 from auditor.core.findings import Finding, Severity
 from auditor.core.roles import Mark, Role, mtp_prefixes, names_of, patterns_of
 from auditor.core.tensors import Tensor
-
-_TOKEN_TABLES: Final = (
-    ".embed_tokens.weight",
-    ".wte.weight",
-    ".word_embeddings.weight",
-    ".shared.weight",
-    ".tok_embeddings.weight",
-    ".embed_in.weight",
-    ".word_embedding.weight",
-    ".token_embd.weight",
-    ".tokens_embed.weight",
-    ".embeddings.weight",
-    ".transformer.w.weight",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """`copy` holds the same numbers as one of `originals`; endings of dotted names."""
-
-    copy: str
-    originals: tuple[str, ...]
-    always: bool  # tied by the class, whatever tie_word_embeddings says
-
+from auditor.core.tie_rules import PAIRS, TWINS, Pair
 
 MAX_PAIRINGS: Final = 10_000  # known models have under 100; each costs a look at two names
 _COMPARED: Final = 512  # characters of two names that are held against each other
 
-_SHARED: Final = (".shared.weight",)
-
-PAIRS: Final = (
-    Pair(copy=".encoder.embed_tokens.weight", originals=_SHARED, always=True),
-    Pair(
-        copy=".decoder.embed_tokens.weight",
-        originals=(*_SHARED, ".encoder.text_model.embed_tokens.weight"),
-        always=True,
-    ),
-    Pair(
-        copy=".decoder.embed_tokens.eoi_embedding",
-        originals=(".encoder.text_model.embed_tokens.eoi_embedding",),
-        always=True,
-    ),
-    Pair(copy=".text_encoder.embed_tokens.weight", originals=_SHARED, always=True),
-    Pair(copy=".text_decoder.embed_tokens.weight", originals=_SHARED, always=True),
-    Pair(
-        copy=".encoder.word_embeddings.weight",
-        originals=(".prophetnet.word_embeddings.weight",),
-        always=True,
-    ),
-    Pair(
-        copy=".decoder.word_embeddings.weight",
-        originals=(".prophetnet.word_embeddings.weight",),
-        always=True,
-    ),
-    Pair(
-        copy=".encoder.embed_patches.proj.weight",
-        originals=(".patch_embed.proj.weight",),
-        always=True,
-    ),
-    Pair(
-        copy=".encoder.embed_patches.proj.bias", originals=(".patch_embed.proj.bias",), always=True
-    ),
-    Pair(
-        copy=".prompt_encoder.shared_embedding.positional_embedding",
-        originals=(".shared_image_embedding.positional_embedding",),
-        always=True,
-    ),
-    Pair(
-        copy=".backbone_model.embed_tokens.embed_audio_tokens.weight",
-        originals=(".depth_decoder.model.embed_tokens.weight",),
-        always=True,
-    ),
-    Pair(
-        copy=".unembedding_projection.weight",
-        originals=(".embed_tokens.embedding_projection.weight",),
-        always=False,
-    ),
-    Pair(copy=".mim_head.bias", originals=(".mim_head.decoder.bias",), always=True),
-    Pair(copy=".mlm_head.bias", originals=(".mlm_head.decoder.bias",), always=True),
-    Pair(copy=".mmm_image_head.bias", originals=(".mmm_image_head.decoder.bias",), always=True),
-    Pair(copy=".mmm_text_head.bias", originals=(".mmm_text_head.decoder.bias",), always=True),
-    Pair(copy=".ctc_head.weight", originals=(".encoder.out.weight",), always=False),
-    Pair(copy=".ctc_head.bias", originals=(".encoder.out.bias",), always=False),
-    Pair(copy=".predictions.decoder.bias", originals=(".predictions.bias",), always=True),
-    Pair(copy=".lm_head.decoder.bias", originals=(".lm_head.bias",), always=True),
-    Pair(copy=".predictions.decoder.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".lm_head.decoder.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".vocab_projector.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".generator_lm_head.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".pred_layer.proj.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".lm_loss.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".output_projection.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".lm_head.out_proj.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(copy=".proj_out.weight", originals=(".decoder.embed_tokens.weight",), always=False),
-    Pair(copy=".embed_out.weight", originals=(".embed_in.weight",), always=False),
-    Pair(copy=".lm_head.weight", originals=_TOKEN_TABLES, always=False),
-    Pair(
-        copy=".entity_predictions.decoder.weight",
-        originals=(".entity_embeddings.entity_embeddings.weight",),
-        always=False,
-    ),
-    Pair(
-        copy=".output.weight",
-        originals=(
-            ".tok_embeddings.weight",
-            ".git.embeddings.word_embeddings.weight",
-            ".token_embd.weight",
-        ),
-        always=False,
-    ),
-    Pair(copy=".head.weight", originals=(".rwkv.embeddings.weight",), always=False),
-    # NOTE: short endings stand last: the first ending that fits decides.
-    Pair(copy=".head.decoder.weight", originals=(".model.embed_tokens.weight",), always=False),
-    Pair(copy=".decoder.weight", originals=(".embeddings.tok_embeddings.weight",), always=False),
-)
 _COPIES: Final = tuple(pair.copy for pair in PAIRS)
 _ORIGINALS: Final = tuple({original for pair in PAIRS for original in pair.originals})
 _ENDINGS: Final = (*_COPIES, *_ORIGINALS)
 
 
+class _Repeat(NamedTuple):
+    """A tensor that the table takes for a copy of another, if anything ties the two."""
+
+    tensor: Tensor
+    original: str
+    always: bool  # the class shares them, whatever the config says
+
+    def tied_by(self, config: ModelConfig) -> str:
+        """Why the two are one; empty where neither class nor config says so."""
+        if self.always:
+            return "the class shares it"
+        return config.tie.reason if config.tie.tied else ""
+
+
 def tied_copies(
-    tensors: Sequence[Tensor], config: ModelConfig, *, has_config: bool
+    tensors: Sequence[Tensor],
+    config: ModelConfig,
+    *,
+    has_config: bool,
+    equal: Mapping[str, bool] | None = None,
 ) -> tuple[Mapping[str, Mark], tuple[Finding, ...]]:
     """Marks for the tensors that repeat another one, and what is to be said about them.
 
     Without a config (`has_config` false) nothing says whether a head is tied: it counts for nothing
     at the least and for itself at the most, so that the total is a range, and a finding says so.
+    `equal` says of tensors whose bytes were compared whether they are the original's; it outranks
+    config and class.
     """
+    repeats, findings = _repeats(tensors, config)
+    said = list(findings)
+    marks: dict[str, Mark] = {}
+    for repeat in repeats:
+        name, original = repeat.tensor.name, repeat.original
+        known = (equal or {}).get(name)
+        reason = repeat.tied_by(config) or ("their bytes are the same" if known else "")
+        if known is False:
+            continue
+        if reason:
+            marks[name] = _mark(original, reason)
+            said.append(_stored_twice(name, original, repeat.tensor, reason))
+        elif not has_config or not config.tie.settled:
+            marks[name] = _perhaps(original, repeat.tensor)
+            said.append(_not_settled(name, original, repeat.tensor))
+    return marks, tuple(said)
+
+
+def possible_copies(
+    tensors: Sequence[Tensor], config: ModelConfig, *, has_config: bool
+) -> Mapping[str, str]:
+    """Tensors that repeat another as far as names tell, each with that other.
+
+    Those that the config says are matrices of their own are not among them.
+    """
+    unsettled = not has_config or not config.tie.settled
+    return {
+        repeat.tensor.name: repeat.original
+        for repeat in _repeats(tensors, config)[0]
+        if unsettled or repeat.tied_by(config)
+    }
+
+
+def _repeats(
+    tensors: Sequence[Tensor], config: ModelConfig
+) -> tuple[Sequence[_Repeat], tuple[Finding, ...]]:
+    """What the tables take for copies, and what is said where there is too much to look at."""
+    pairs, findings = _by_endings(tensors)
+    known = {repeat.tensor.name for repeat in pairs}
+    twins = [repeat for repeat in _twins(tensors, config) if repeat.tensor.name not in known]
+    return (*pairs, *twins), findings
+
+
+def _twins(tensors: Sequence[Tensor], config: ModelConfig) -> Iterator[_Repeat]:
+    """Copies under another module, in the few model types that have them."""
+    rows = [
+        twin
+        for twin in TWINS
+        if twin.types & config.model_types and config.values.get(twin.flag) is not False
+    ]
+    if not rows:
+        return
+    named = {tensor.name: tensor for tensor in tensors}
+    for tensor in tensors:
+        for twin in rows:
+            found = re.fullmatch(twin.copy, tensor.name)
+            other = named.get(found.expand(twin.original)) if found else None
+            if other is not None and other is not tensor and other.shape == tensor.shape:
+                yield _Repeat(tensor, other.name, always=True)
+                break
+
+
+def _by_endings(tensors: Sequence[Tensor]) -> tuple[Sequence[_Repeat], tuple[Finding, ...]]:
+    """What repeats a tensor by the endings of both names."""
     names = names_of(tensors)
     patterns = patterns_of(names)
     near = {pattern for pattern in set(patterns) if f".{pattern}".endswith(_ENDINGS)}
     if not any(f".{pattern}".endswith(_COPIES) for pattern in near):
-        return {}, ()
+        return (), ()
     beside = mtp_prefixes(names)
     named = {
         f".{tensor.name}": tensor
@@ -159,22 +131,14 @@ def tied_copies(
     copies = [name for name in named if name.endswith(_COPIES)]
     originals = [name for name in named if name.endswith(_ORIGINALS)]
     if len(copies) * len(originals) > MAX_PAIRINGS:
-        return {}, (_too_many(len(copies), len(originals)),)
-    marks: dict[str, Mark] = {}
-    findings: list[Finding] = []
+        return (), (_too_many(len(copies), len(originals)),)
+    repeats = []
     for name in copies:
         pair = next(pair for pair in PAIRS if name.endswith(pair.copy))
         original = _original_of(name, pair, originals, named)
-        if original is None:
-            continue
-        if pair.always or config.tie.tied:
-            reason = "the class shares it" if pair.always else config.tie.reason
-            marks[name[1:]] = _mark(original[1:], reason)
-            findings.append(_stored_twice(name[1:], original[1:], named[name], reason))
-        elif not has_config or not config.tie.settled:
-            marks[name[1:]] = _perhaps(original[1:], named[name])
-            findings.append(_not_settled(name[1:], original[1:], named[name]))
-    return marks, tuple(findings)
+        if original is not None:
+            repeats.append(_Repeat(named[name], original[1:], pair.always))
+    return repeats, ()
 
 
 def _original_of(

@@ -62,6 +62,43 @@ class Policy:
 
 DEFAULT_POLICY: Final = Policy()
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """What a field of Policy decides, and the verdicts that depend on it."""
+
+    meaning: str
+    of: frozenset[Verdict]
+
+
+# One row for each field of Policy, by its name.
+THRESHOLDS: Final = {
+    "near": Threshold(
+        meaning="a figure may be off by so much of itself and still be near",
+        of=frozenset({Verdict.NEAR, Verdict.MISMATCH}),
+    ),
+    "loosely": Threshold(
+        meaning="dropping zeros may explain no more than that: 30B is no loose 32.5B",
+        of=frozenset({Verdict.ROUNDS_LOOSELY}),
+    ),
+    "truncated": Threshold(
+        meaning="cutting digits off may explain no more than that: 1.9 is no cut 1B",
+        of=frozenset({Verdict.TRUNCATED}),
+    ),
+    "label_factor": Threshold(
+        meaning="a size in a name is a class mark; only one that is off by more is a mismatch",
+        of=frozenset({Verdict.MISMATCH}),
+    ),
+    "strong_coincidence": Threshold(
+        meaning="below that chance of fitting by accident, another count is strong evidence",
+        of=frozenset({Verdict.OTHER_SCOPE}),
+    ),
+    "moderate_coincidence": Threshold(
+        meaning="below that chance it is moderate, and from there on it explains nothing",
+        of=frozenset({Verdict.OTHER_SCOPE}),
+    ),
+}
+
 _AGREEING: Final = frozenset(SEVERITY) - {Verdict.MISMATCH}
 
 

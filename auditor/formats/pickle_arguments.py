@@ -23,7 +23,8 @@ class Arguments:
     def take(self, count: int) -> bytes:
         begin = self.at
         if begin + count > len(self.data):
-            raise CutPickle(f"it ends within {count:,} bytes that begin at {begin:,}")
+            reason = f"it ends within {count:,} bytes that begin at {begin:,}"
+            raise CutPickle(reason, begin + count)
         self.at = begin + count
         return self.data[begin : self.at]
 
@@ -34,7 +35,8 @@ class Arguments:
     def line(self) -> bytes:
         end = self.data.find(b"\n", self.at)
         if end < 0:
-            raise CutPickle(f"it ends within a line that begins at {self.at:,}")
+            reason = f"it ends within a line that begins at {self.at:,}"
+            raise CutPickle(reason, len(self.data) + 1)
         line, self.at = self.data[self.at : end], end + 1
         return line
 

@@ -23,10 +23,10 @@ from auditor.formats.pickle_values import (
     Value,
 )
 
-# A tensor takes 25 to 40 opcodes: these are files of more than 125,000 of them. An opcode makes at
-# most about 130 bytes of objects.
-MAX_OPCODES: Final = 5_000_000
-MAX_MEMO: Final = 2_000_000  # a tensor takes 8 entries of about 75 bytes
+# A tensor takes 25 to 40 opcodes: these are files of some 100,000 of them. An opcode makes at most
+# about 130 bytes of objects.
+MAX_OPCODES: Final = 3_000_000
+MAX_MEMO: Final = 1_500_000  # a tensor takes 8 entries of about 75 bytes
 MAX_MARKS: Final = 10_000  # nesting; Python's own pickler gives up at about 500
 MAX_GLOBALS: Final = 10_000  # distinct names; torch knows a few hundred
 MAX_GLOBAL_CHARACTERS: Final = 1_000
@@ -71,7 +71,7 @@ class Machine(Arguments):
             if step is None:
                 raise NotPickle(f"byte {self.at - 1:,} is no opcode: {opcode:#04x}")
             step(self)
-        raise CutPickle("it ends before its last opcode")
+        raise CutPickle("it ends before its last opcode", end + 1)
 
     # -- stack and memo
 
@@ -172,10 +172,8 @@ class Machine(Arguments):
         self.push(Made(maker, args, is_call))
 
     def make_with_keywords(self) -> None:
-        keywords = self.stack.pop()
-        self.make(is_call=False)
-        if isinstance(keywords, Dictionary):
-            self.set_items([part for pair in keywords.pairs for part in pair])
+        keywords, args, maker = self.stack.pop(), self.stack.pop(), self.stack.pop()
+        self.push(Made(maker, (args, keywords), is_call=False))
 
     def make_of_mark(self) -> None:
         parts = self.to_mark()

@@ -16,7 +16,11 @@ class NotPickle(ValueError):
 
 
 class CutPickle(NotPickle):
-    """The bytes end before the pickle does."""
+    """The bytes end before the pickle does, which goes on to byte `needed` at least."""
+
+    def __init__(self, reason: str, needed: int) -> None:
+        super().__init__(reason)
+        self.needed = needed
 
 
 class PickleTooLarge(ValueError):
@@ -29,10 +33,10 @@ class Global:
 
     module: str
     name: str
+    path: str = field(init=False, compare=False)
 
-    @property
-    def path(self) -> str:
-        return f"{self.module}.{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"{self.module}.{self.name}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,10 +58,10 @@ def read_front(
         try:
             return header(front)
         except CutPickle as error:
-            known = len(front)
-            if known >= size_bytes:
+            if error.needed > size_bytes:
                 raise HeaderMalformed(path, f"no whole pickle: {error}", hint=DAMAGED) from error
-            if known >= MAX_PICKLE_BYTES:
+            if error.needed > MAX_PICKLE_BYTES:
                 reason = f"pickles of more than {MAX_PICKLE_BYTES:,} bytes"
                 raise LimitExceeded(path, reason) from error
-        front += yield Span(known, min(_GROWTH * known, MAX_PICKLE_BYTES, size_bytes))
+            wanted = max(error.needed, _GROWTH * len(front))
+        front += yield Span(len(front), min(wanted, MAX_PICKLE_BYTES, size_bytes))

@@ -33,7 +33,13 @@ KINDS: Final = {
     "builtins.tuple": Kind.SEQUENCE,
     "builtins.set": Kind.SEQUENCE,
     "builtins.frozenset": Kind.SEQUENCE,
+    "collections.deque": Kind.SEQUENCE,
     "torch.Size": Kind.SEQUENCE,
+    "torch.jit._pickle.build_intlist": Kind.SEQUENCE,
+    "torch.jit._pickle.build_doublelist": Kind.SEQUENCE,
+    "torch.jit._pickle.build_boollist": Kind.SEQUENCE,
+    "torch.jit._pickle.build_tensorlist": Kind.SEQUENCE,
+    "torch.jit._pickle.restore_type_tag": Kind.SEQUENCE,  # of a list or a dictionary, and its type
     "argparse.Namespace": Kind.NAMESPACE,
     "types.SimpleNamespace": Kind.NAMESPACE,
     "builtins.object": Kind.LEAF,
@@ -43,7 +49,6 @@ KINDS: Final = {
     "builtins.bytearray": Kind.LEAF,
     "_codecs.encode": Kind.LEAF,  # bytes, as protocol 2 writes them
     "_io.BytesIO": Kind.LEAF,  # the `_extra_state` of Transformer Engine
-    "collections.deque": Kind.SEQUENCE,
     "datetime.datetime": Kind.LEAF,
     "datetime.timedelta": Kind.LEAF,
     "pathlib.Path": Kind.LEAF,
@@ -69,10 +74,9 @@ _MOVED: Final = {"__builtin__": "builtins", "copy_reg": "copyreg", "torch.tensor
 # is: dtypes, layouts, quantisation schemes, classes of tensors and storages.
 _TORCH: Final = re.compile(
     r"torch\.(?:cuda\.|storage\.)?(?:sparse\.)?\w*(?:Storage|Tensor)"
-    r"|torch\.(?:(?:u?int|q?u?int|float|bfloat|bits|complex|sparse_)\w+|bool|strided|half|double)"
+    r"|torch\.(?:(?:q?u?int|float|bfloat|bits|complex|sparse_)\w+|bool|strided|half|double)"
     r"|torch\.per_(?:tensor|channel)_\w+"
     r"|torch\.(?:_utils|_tensor)\._rebuild_\w+"
-    r"|torch\.jit\._pickle\.\w+"
     r"|torch\.nn\.parameter\.\w+"
 )
 # Classes that a module or an optimizer is pickled with as a whole; loading runs torch's code alone.
@@ -81,8 +85,8 @@ _TORCH_CLASSES: Final = re.compile(r"torch\.(?:nn|optim)\.(?:\w+\.)*[A-Z]\w*|__t
 # What reaches beyond the checkpoint. Long after all weights have been read, `eval` is still there.
 _REACHING: Final = re.compile(
     r"(?:os|posix|nt|sys|subprocess|socket|shutil|runpy|pty|ctypes|_ctypes|importlib|imp|webbrowser"
-    r"|pickle|_pickle|marshal|code|codeop|timeit|cProfile|profile|pdb|bdb|asyncio|multiprocessing"
-    r"|requests|urllib|http|httplib|ftplib|smtplib|tempfile|glob|platform|pip|commands)\..+"
+    r"|pickle|_pickle|marshal|codeop|timeit|cProfile|pdb|bdb|asyncio|multiprocessing|requests"
+    r"|urllib|http|httplib|ftplib|smtplib|tempfile|pip)\..+"
     r"|builtins\.(?:eval|exec|execfile|compile|open|file|input|getattr|setattr|delattr|__import__"
     r"|globals|locals|vars|apply|breakpoint|memoryview|map|filter)"
     r"|operator\.(?:attrgetter|methodcaller|itemgetter)|functools\.reduce"
@@ -97,8 +101,8 @@ def path_of(maker: Value) -> str:
         maker = maker.key[1]  # the class of a module, which old files keep with its source
     if not isinstance(maker, Global):
         return ""
-    module = _MOVED.get(maker.module, maker.module)
-    return f"{module}.{maker.name}"
+    moved = _MOVED.get(maker.module)
+    return maker.path if moved is None else f"{moved}.{maker.name}"
 
 
 def class_of(made: Made) -> str:

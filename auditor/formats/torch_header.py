@@ -10,6 +10,7 @@ from auditor.formats.pickle_values import Global, Value
 from auditor.formats.torch_globals import safety_warnings
 from auditor.formats.torch_names import Naming
 from auditor.formats.torch_objects import ObjectReader
+from auditor.formats.torch_parts import Opener
 from auditor.formats.torch_tensors import StoredTensor, TensorReader
 from auditor.formats.torch_views import Shared, share
 from auditor.formats.torch_weights import choose_weights
@@ -20,10 +21,10 @@ BIG_ENDIAN: Final = "the numbers are stored with the high byte first"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """What a file holds beside its object: how many bytes are stored under each key, and where.
+    """What a file holds beside its object, and what is to be said of it.
 
-    `begins` are the places of the storages, counted from `data_begin`; without one, they are laid
-    end to end in thought.
+    `begins` are the places of its storages by key, counted from `data_begin`; without one, they are
+    laid end to end in thought.
     """
 
     size_bytes: int
@@ -41,7 +42,7 @@ def header_of(
 
     `tensors` has read all storages. Raises HeaderMalformed, UnknownDtype, LimitExceeded.
     """
-    objects = ObjectReader(tensors)
+    objects = ObjectReader(tensors, Opener(tensors.path))
     chosen = choose_weights(root, objects)
     naming = Naming(path=tensors.path, objects=objects, skipped=chosen.skipped)
     naming.walk(chosen.root)
@@ -66,9 +67,8 @@ def header_of(
             *(f"left out, {what}: {weight.words}" for what, weight in naming.left_out.items()),
             *_sharing(shared),
             *_repeating(naming.tensors),
-            *_unused(tensors),
         ),
-        gaps=(*archive.gaps, *_gaps(naming, shared)),
+        gaps=(*archive.gaps, *_gaps(naming, shared), *_unread(tensors)),
     )
 
 
@@ -110,8 +110,8 @@ def _repeating(tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
     return (f"{what}: {listed(names)}",) if names else ()
 
 
-def _unused(tensors: TensorReader) -> tuple[str, ...]:
-    unused = [size for key, size in tensors.storage_bytes.items() if key not in tensors.used]
-    if not any(unused):
-        return ()
-    return (f"{sum(unused):,} bytes of storages belong to no tensor ({len(unused):,})",)
+def _unread(tensors: TensorReader) -> tuple[str, ...]:
+    """Storages that the pickle names and that no tensor is known to look into."""
+    unread = [size for key, size in tensors.storage_bytes.items() if key not in tensors.used]
+    what = "what the pickle makes of some of its storages"
+    return (f"not known, {what}: {sum(unread):,} bytes in {len(unread):,}",) if any(unread) else ()

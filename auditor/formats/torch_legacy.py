@@ -22,7 +22,7 @@ from auditor.formats.pickle_machine import Machine
 from auditor.formats.pickle_values import Value
 from auditor.formats.torch_ends import read_front
 from auditor.formats.torch_header import BIG_ENDIAN, Archive, header_of
-from auditor.formats.torch_parts import attributes
+from auditor.formats.torch_parts import Opener
 from auditor.formats.torch_pickle import load, read_storages
 from auditor.formats.torch_tensors import DAMAGED, TensorReader
 
@@ -57,7 +57,7 @@ def _header(path: str, size_bytes: int, front: bytes) -> Header:
             hint=DAMAGED,
         )
     behind = size_bytes - end
-    is_big_endian = attributes(system).get("little_endian") is False
+    is_big_endian = Opener(path).attributes(system).get("little_endian") is False
     archive = Archive(
         size_bytes=size_bytes,
         begins=begins,

@@ -15,7 +15,7 @@ from auditor.errors import LimitExceeded
 from auditor.formats.pickle_values import Made, Value
 from auditor.formats.torch_globals import class_of, is_call, kind_of
 from auditor.formats.torch_objects import ObjectReader, Reading
-from auditor.formats.torch_parts import Part, is_module, parts_of
+from auditor.formats.torch_parts import Part, may_hold
 from auditor.formats.torch_tensors import StoredTensor
 from auditor.formats.torch_weight import Weight, weigh
 from auditor.formats.torch_weights import OPTIMIZER_STATE, is_optimizer
@@ -61,49 +61,66 @@ class Naming:
             if part is None:
                 ways.pop()
                 continue
-            name = self._joined(way, part.name)
-            inner = self._enter(name, part, len(ways))
-            if inner is not None:
-                ways.append((name, iter(inner)))
+            if may_hold(part.value):
+                name = self._joined(way, part.name)
+                inner = self._enter(name, part, len(ways))
+                if inner is not None:
+                    ways.append((name, iter(inner)))
 
     def _enter(self, name: str, part: Part, depth: int) -> list[Part] | None:
         """Takes what `part` is; its parts, where they are to be gone through."""
         value = part.value
-        if id(value) in self.skipped:
+        if id(value) in self.skipped or id(value) in self._seen:
             return None
-        if part.passed_over or is_optimizer(value):
-            weight = weigh(value, self.objects, self._weighed)
-            self._add(part.passed_over or OPTIMIZER_STATE, weight)
+        if part.passed_over:
+            self._pass_over(name, part)
             return None
         reading = self.objects.read(value)
         if reading is None:
+            self._seen.add(id(value))
             return self._open(name, value, depth)
+        self._weighed.add(id(value))
         self._take(name, reading, is_buffer=part.is_buffer)
         return None
 
+    def _pass_over(self, name: str, part: Part) -> None:
+        """Leaves out what is none of the weights; an unknown object may hold some all the same."""
+        value = part.value
+        weight = weigh(value, self.objects, self._weighed)
+        if not isinstance(value, Made) or self._is_known(value):
+            self._add(part.passed_over, weight)
+        elif weight:
+            self._miss(f"what {quoted(class_of(value))} makes of tensors", name)
+
+    def _is_known(self, made: Made) -> bool:
+        is_read = kind_of(made) is not None or self.objects.read(made) is not None
+        return is_read or is_optimizer(made) or self.objects.opener.is_module(made)
+
     def _open(self, name: str, value: Value, depth: int) -> list[Part] | None:
-        """The parts of what is no tensor, if it has some, for the first name that leads to it."""
-        inner = parts_of(value)
+        """The parts of what is no tensor, if it has some that are known."""
+        if is_optimizer(value):
+            self._add(OPTIMIZER_STATE, weigh(value, self.objects, self._weighed))
+            return None
+        inner = self.objects.opener.parts_of(value)
         if inner is None:
             self._unknown(name, value)
-        if inner is None or id(value) in self._seen:
-            return None
-        self._seen.add(id(value))
-        if depth > MAX_DEPTH or len(name) > MAX_NAME_CHARACTERS:
+        elif depth > MAX_DEPTH or len(name) > MAX_NAME_CHARACTERS:
             if weigh(value, self.objects, self._weighed):
                 self._miss("parts nested too deep, or under too long a name", name)
             return None
-        if isinstance(value, Made) and is_module(value):
+        elif isinstance(value, Made) and self.objects.opener.is_module(value):
             self.module = self.module or class_of(value)
         return inner
 
     def _take(self, name: str, reading: Reading, *, is_buffer: bool) -> None:
-        for rest, tensor in reading.tensors:
+        largest = max(reading.tensors, key=_stored_bytes, default=None)
+        for piece in reading.tensors:
+            rest, tensor = piece
             full = self._checked((name + rest).removeprefix(".") or ALONE)
             if self.tensors.setdefault(full, tensor) != tensor:
                 raise self.objects.tensors.malformed(f"two tensors are named {quoted(full)}")
             if reading.packing:
-                self.purposes[full] = _purpose(reading, rest)
+                self.purposes[full] = _purpose(reading, rest, has_weights=piece is largest)
             elif is_buffer:
                 self.purposes[full] = _BUFFER
         if len(self.tensors) > MAX_NAMES:
@@ -112,7 +129,7 @@ class Naming:
             self._miss(reading.gap, name)
         if reading.beside:
             elements = sum(tensor.elements for tensor in reading.beside)
-            self._add("scales of a quantisation", Weight(len(reading.beside), elements))
+            self._add("what belongs to other tensors", Weight(len(reading.beside), elements))
 
     def _unknown(self, name: str, value: Value) -> None:
         """Something that is no tensor and has no parts that are known."""
@@ -133,6 +150,7 @@ class Naming:
     def _joined(self, way: str, key: Value) -> str:
         """The name of a part. A key that is neither text nor number is numbered."""
         own = str(key) if isinstance(key, str | int) else f"?{next(self._numbers)}"
+        own = own[: MAX_NAME_CHARACTERS + 1]  # longer ones are refused, and not put together before
         return f"{way}.{own}" if way else own
 
     def _checked(self, name: str) -> str:
@@ -143,11 +161,14 @@ class Naming:
         return name
 
 
-def _purpose(reading: Reading, rest: str) -> Purpose:
-    """Of one of several tensors that together are a packed one: the largest has the weights."""
-    largest, _ = max(reading.tensors, key=lambda piece: piece[1].stored_bytes)
+def _stored_bytes(piece: tuple[str, StoredTensor]) -> int:
+    return piece[1].stored_bytes
+
+
+def _purpose(reading: Reading, rest: str, *, has_weights: bool) -> Purpose:
+    """Of one of several tensors that together are a packed one; the largest has the weights."""
     what, reason = f"weights packed by {reading.packing}", "its class says what it packs"
-    if rest != largest:
+    if not has_weights:
         return Purpose(use=Use.BOOKKEEPING, name=what, reason=reason, packing=reading.packing)
     return Purpose(
         use=Use.WEIGHTS,

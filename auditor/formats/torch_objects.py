@@ -16,18 +16,19 @@ torch 2.13.0: torch/_utils.py, torch/_tensor.py. Nothing of these is called.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from math import prod
 from typing import Final, TypeAlias
 
 from auditor.core.findings import quoted
+from auditor.errors import LimitExceeded
 from auditor.formats.pickle_values import Made, Persistent, Value
 from auditor.formats.torch_globals import Kind, class_of, kind_of, path_of
-from auditor.formats.torch_parts import Pair, attributes
+from auditor.formats.torch_parts import Opener, Pair
 from auditor.formats.torch_tensors import StoredTensor, TensorReader
 
 MAX_WRAPPING: Final = 8  # a parameter of a subclass of a tensor is wrapped three times
-MAX_PIECES: Final = 1_000  # that one tensor is stored in; quantised ones have under ten
+MAX_SCALES: Final = 4  # of a quantised tensor: scheme, scales, zero points, axis; of a sparse one
+MAX_PIECES: Final = 250_000  # tensors that others are stored in, in all: under ten for each
 
 _TENSOR_CLASS: Final = re.compile(r"torch\.(?:cuda\.)?\w*Tensor")
 _PARAMETER: Final = "torch.nn.parameter.Parameter"
@@ -39,6 +40,7 @@ _PLAIN_CLASS: Final = re.compile(
 _PACKINGS: Final = ("torchao",)  # packages whose tensors have the shape of what they pack
 
 Args: TypeAlias = tuple[Value, ...]
+Pieces: TypeAlias = tuple[tuple[str, StoredTensor], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,12 @@ class Reading:
     """What an object stands for.
 
     `tensors` come with what follows the object's own name in theirs. `beside` are tensors of it
-    that are no weights: scales. `gap` says what it is where that leaves open how much it holds.
-    With a `packing`, the tensors together are a matrix of so many `parameters`.
+    that are no weights: scales, sizes, what else is set in it. `gap` says what it is where that
+    leaves open how much it holds. With a `packing`, the tensors together are a matrix of so many
+    `parameters`.
     """
 
-    tensors: tuple[tuple[str, StoredTensor], ...] = ()
+    tensors: Pieces = ()
     gap: str = ""
     beside: tuple[StoredTensor, ...] = ()
     packing: str = ""
@@ -62,12 +65,14 @@ class ObjectReader:
     """Tells tensors from other objects, each object once: one that has two names stays one."""
 
     tensors: TensorReader
+    opener: Opener
     _known: dict[int, Reading | None] = field(default_factory=dict)
+    _pieces_left: int = field(default_factory=lambda: MAX_PIECES)
 
     def read(self, value: Value, wrapped: int = 0) -> Reading | None:
         """What `value` stands for, None for what is no tensor. `wrapped` counts the layers above.
 
-        Raises HeaderMalformed, UnknownDtype.
+        Raises HeaderMalformed, UnknownDtype, LimitExceeded.
         """
         if isinstance(value, Persistent):
             return self._read_outside(value)
@@ -88,18 +93,18 @@ class ObjectReader:
             raise self.tensors.malformed(f"{quoted(function)} with too few arguments")
         return rebuild(self, args, wrapped)
 
-    def pieces(self, parts: Iterable[Pair], wrapped: int) -> tuple[tuple[str, StoredTensor], ...]:
+    def pieces(self, parts: Iterable[Pair], wrapped: int) -> Pieces:
         """The tensors among `parts`, with a dot and the part's name before their own."""
-        found = (
-            (f".{name}{rest}", tensor)
-            for name, value in parts
-            if isinstance(name, int | str) and (reading := self.read(value, wrapped))
-            for rest, tensor in reading.tensors
-        )
-        pieces = tuple(islice(found, MAX_PIECES + 1))
-        if len(pieces) > MAX_PIECES:
-            raise self.tensors.malformed(f"a tensor of more than {MAX_PIECES:,} tensors")
-        return pieces
+        found: list[tuple[str, StoredTensor]] = []
+        for name, value in parts:
+            reading = self.read(value, wrapped) if isinstance(name, int | str) else None
+            if reading is not None:
+                self._pieces_left -= len(reading.tensors)
+                if self._pieces_left < 0:
+                    reason = f"tensors that are made of more than {MAX_PIECES:,} others"
+                    raise LimitExceeded(self.tensors.path, reason)
+                found += ((f".{name}{rest}", tensor) for rest, tensor in reading.tensors)
+        return tuple(found)
 
     def _read_made(self, made: Made, wrapped: int) -> Reading | None:
         class_ = class_of(made)
@@ -113,7 +118,11 @@ class ObjectReader:
         kept = self.tensors.kept.get(value.key) if type(value.key) is str else None
         if kept is not None:
             return Reading(tensors=(("", kept),))
-        return _STORAGE if self.tensors.storage(value) is not None else None
+        storage = self.tensors.storage(value)
+        if storage is None:
+            return None
+        self.tensors.used.add(storage.key)
+        return _STORAGE
 
     def _check(self, wrapped: int) -> None:
         if wrapped > MAX_WRAPPING:
@@ -153,17 +162,35 @@ def _of_dtype(reader: ObjectReader, args: Args, wrapped: int) -> Reading:
 
 def _quantised(reader: ObjectReader, args: Args, wrapped: int) -> Reading:
     plain = _plain(reader, args, wrapped)
-    quantizer = args[4] if type(args[4]) is tuple else ()
-    beside = tuple(tensor for _, tensor in reader.pieces(enumerate(quantizer), wrapped))
-    return Reading(tensors=plain.tensors, gap=plain.gap, beside=beside)
+    quantizer = args[4][:MAX_SCALES] if type(args[4]) is tuple else ()
+    return _with(plain, reader.pieces(enumerate(quantizer), wrapped))
 
 
 def _inner(reader: ObjectReader, args: Args, wrapped: int) -> Reading:
     return reader.read(args[0], wrapped) or _NO_TENSOR
 
 
+def _with_state(reader: ObjectReader, args: Args, wrapped: int) -> Reading:
+    """A parameter that somebody has set further attributes of."""
+    return _with(_inner(reader, args, wrapped), _of_state(reader, args[3], wrapped))
+
+
+def _nested(reader: ObjectReader, args: Args, wrapped: int) -> Reading:
+    """Tensors of unlike sizes end to end, and where each of them is."""
+    return _with(_inner(reader, args, wrapped), reader.pieces(enumerate(args[1:4]), wrapped))
+
+
+def _with(reading: Reading, pieces: Pieces) -> Reading:
+    """`reading` with tensors beside it."""
+    return replace(reading, beside=(*reading.beside, *(tensor for _, tensor in pieces)))
+
+
+def _of_state(reader: ObjectReader, state: Value, wrapped: int) -> Pieces:
+    return reader.pieces(reader.opener.attributes(state).items(), wrapped)
+
+
 def _sparse(reader: ObjectReader, args: Args, wrapped: int) -> Reading:
-    parts = args[1] if type(args[1]) is tuple else ()
+    parts = args[1][:MAX_SCALES] if type(args[1]) is tuple else ()
     return Reading(
         tensors=reader.pieces(enumerate(parts), wrapped),
         gap="a sparse tensor: what it leaves out may count or not",
@@ -187,9 +214,9 @@ def _wrapper(reader: ObjectReader, args: Args, _: int) -> Reading:
 def _of_type(reader: ObjectReader, args: Args, wrapped: int) -> Reading:
     function, class_, inner_args, state = args[:4]
     inner = reader.call(path_of(function), inner_args, wrapped + 1) or _NO_TENSOR
+    pieces = _of_state(reader, state, wrapped)
     if _PLAIN_CLASS.fullmatch(path_of(class_)):
-        return inner
-    pieces = reader.pieces(attributes(state).items(), wrapped)
+        return _with(inner, pieces)
     most = 8 * max((tensor.stored_bytes for _, tensor in pieces), default=0)
     if inner.packing and inner.parameters <= most:  # a bit for each, at least
         return replace(inner, tensors=pieces)
@@ -210,8 +237,8 @@ _REBUILDS: Final[dict[str, tuple[int, _Rebuild]]] = {
     "torch._utils._rebuild_tensor_v3": (7, _of_dtype),
     "torch._utils._rebuild_qtensor": (5, _quantised),
     "torch._utils._rebuild_parameter": (1, _inner),
-    "torch._utils._rebuild_parameter_with_state": (1, _inner),
-    "torch._utils._rebuild_nested_tensor": (1, _inner),
+    "torch._utils._rebuild_parameter_with_state": (4, _with_state),
+    "torch._utils._rebuild_nested_tensor": (4, _nested),
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": (1, _inner),
     "torch._utils._rebuild_device_tensor_from_numpy": (1, _inner),
     "torch._utils._rebuild_xla_tensor": (1, _inner),

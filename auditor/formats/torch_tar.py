@@ -119,7 +119,8 @@ def _member(path: str, block: bytes) -> tuple[str, int]:
 
 def _contents(front: bytes, span: Span) -> bytes:
     if span.end > len(front):
-        raise CutPickle(f"it ends within the {span.length:,} bytes that begin at {span.begin:,}")
+        reason = f"it ends within {span.length:,} bytes that begin at {span.begin:,}"
+        raise CutPickle(reason, span.end)
     return front[span.begin : span.end]
 
 
@@ -140,12 +141,16 @@ def _read_tensors(tensors: TensorReader, data: bytes, room_bytes: int) -> None:
 def _tensor(tensors: TensorReader, machine: Machine, room_bytes: int) -> tuple[str, StoredTensor]:
     """The next tensor and its key; None stands for the storage of one without elements."""
     names = load(tensors.path, machine)
-    key, storage_key, class_ = names if type(names) is tuple and len(names) == PARTS else (0, [], 0)
+    if type(names) is not tuple or len(names) != PARTS:
+        raise tensors.malformed("a tensor without a key, a storage and a class")
+    key, storage_key, class_ = names
+    are_keys = isinstance(key, int | str) and isinstance(storage_key, int | str | None)
+    if not are_keys or not isinstance(class_, Global):
+        raise tensors.malformed("a tensor without a key, a storage and a class")
     dimensions = machine.signed(machine.take(4))
     machine.take(4)
-    are_keys = isinstance(key, int | str) and isinstance(storage_key, int | str | None)
-    if not are_keys or not isinstance(class_, Global) or not 0 <= dimensions <= MAX_DIMENSIONS:
-        raise tensors.malformed("a tensor without a key, a storage, a class or dimensions")
+    if not 0 <= dimensions <= MAX_DIMENSIONS:
+        raise tensors.malformed(f"a tensor of {dimensions:,} dimensions")
     sizes = tuple(machine.signed(machine.take(8)) for _ in range(dimensions))
     strides = tuple(machine.signed(machine.take(8)) for _ in range(dimensions))
     offset = machine.signed(machine.take(8))

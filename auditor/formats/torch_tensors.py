@@ -59,8 +59,8 @@ class TensorReader:
     """Reads the storages and tensors of the file at `path`.
 
     `storage_bytes` are the sizes of the storages that were read, by key, in the order of reading;
-    `used` are the keys of those that tensors look into. `kept` are tensors that are described
-    outside of the pickle, by the key that it gives.
+    `used` are the keys of those that something is known to look into. `kept` are tensors that are
+    described outside of the pickle, by the key that it gives.
 
     All methods raise HeaderMalformed and UnknownDtype.
     """

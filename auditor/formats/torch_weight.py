@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from auditor.formats.pickle_values import Dictionary, Made, Value
+from auditor.formats.pickle_values import Value
 from auditor.formats.torch_objects import ObjectReader
-from auditor.formats.torch_parts import contents_of
+from auditor.formats.torch_parts import contents_of, may_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,14 @@ def weigh(value: Value, objects: ObjectReader, seen: set[int]) -> Weight:
     open_: list[Value] = [value]
     while open_:
         each = open_.pop()
+        if not may_hold(each) or id(each) in seen:
+            continue
+        seen.add(id(each))
         reading = objects.read(each)
-        if reading is not None:
+        if reading is None:
+            open_ += contents_of(each)
+        else:
             tensors += len(reading.tensors)
             elements += sum(tensor.elements for _, tensor in reading.tensors)
             unknown += bool(reading.gap)
-        elif isinstance(each, Dictionary | Made | list | tuple) and id(each) not in seen:
-            seen.add(id(each))
-            open_ += contents_of(each)
     return Weight(tensors, elements, unknown)

@@ -20,7 +20,7 @@ from auditor.core.findings import listed, quoted
 from auditor.formats.pickle_values import Made, Value
 from auditor.formats.torch_globals import class_of
 from auditor.formats.torch_objects import ObjectReader
-from auditor.formats.torch_parts import is_mapping, parts_of
+from auditor.formats.torch_parts import few_keys, is_mapping, may_hold
 from auditor.formats.torch_weight import Weight, weigh
 
 MAX_LEVELS: Final = 4  # dictionaries around the weights; trainers have one or two
@@ -94,9 +94,7 @@ def is_optimizer(value: Value) -> bool:
     """Whether it is an optimizer or its state by what it is, whatever it is called."""
     if isinstance(value, Made) and class_of(value).startswith("torch.optim."):
         return True
-    if not is_mapping(value):
-        return False
-    keys = {part.name for part in parts_of(value) or () if type(part.name) is str}
+    keys = few_keys(value)
     return keys >= _OPTIMIZER or not keys.isdisjoint(_MOMENTS)
 
 
@@ -104,10 +102,11 @@ def _heavy_parts(root: Value, objects: ObjectReader) -> list[_Part]:
     """The parts of a dictionary that hold tensors; what several of them hold, the weights have."""
     if not is_mapping(root):
         return []
-    rows = [(part, _sort_of(part.name)) for part in parts_of(root) or ()]
+    parts = objects.opener.parts_of(root) or ()
+    rows = [(part, _sort_of(part.name)) for part in parts if may_hold(part.value)]
     rows.sort(key=lambda row: row[1][0])
     seen: set[int] = set()
-    parts = [
+    weighed = [
         _Part(
             name=part.name if type(part.name) is str else "",
             value=part.value,
@@ -118,7 +117,7 @@ def _heavy_parts(root: Value, objects: ObjectReader) -> list[_Part]:
         )
         for part, (_, sort, words) in rows
     ]
-    return [part for part in parts if part.weight]
+    return [part for part in weighed if part.weight]
 
 
 def _sort_of(key: Value) -> tuple[int, Sort | None, str]:

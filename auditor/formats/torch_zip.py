@@ -75,7 +75,7 @@ class _Archive:
         root, machine = load_whole(self.path, pickle)
         tensors = TensorReader(self.path)
         read_storages(machine, tensors)
-        self._check_storages(tensors)
+        notes = self._check_storages(tensors)
         begins = accumulate(tensors.storage_bytes.values(), initial=0)
         warnings = list(self._byte_order())
         if zlib.crc32(pickle) != entry.crc:
@@ -84,6 +84,7 @@ class _Archive:
             size_bytes=self.ends.size_bytes,
             begins=dict(zip(tensors.storage_bytes, begins, strict=False)),
             warnings=tuple(warnings),
+            notes=notes,
         )
         return self._with_script(header_of(root, list(machine.named), tensors, archive))
 
@@ -162,8 +163,8 @@ class _Archive:
             )
         return data
 
-    def _check_storages(self, tensors: TensorReader) -> None:
-        """Each storage has an entry of its size; what no tensor names is put down as well."""
+    def _check_storages(self, tensors: TensorReader) -> tuple[str, ...]:
+        """Each storage has an entry of its size; a note on those that the pickle does not name."""
         entries = self._within("data")
         for key, size_bytes in tensors.storage_bytes.items():
             entry = entries.get(key)
@@ -176,8 +177,10 @@ class _Archive:
                     f"the storage {quoted(key)} has {entry.size_bytes:,} bytes"
                     f" and is to have {size_bytes:,}",
                 )
-        for key, entry in entries.items():
-            tensors.storage_bytes.setdefault(key, entry.size_bytes)
+        others = entries.keys() - tensors.storage_bytes.keys()
+        size_bytes = sum(entries[key].size_bytes for key in others)
+        what = f"{size_bytes:,} bytes of storages that nothing names ({len(others):,})"
+        return (f"left out, {what}",) if size_bytes else ()
 
     def _byte_order(self) -> tuple[str, ...]:
         """A warning where the numbers are big-endian: the length of the word tells, "big"."""

@@ -1,11 +1,10 @@
 """Rows as a pandas frame: the one module that knows pandas, imported when it is called."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from auditor.core.record import Outcome
 from auditor.writers.escape import without_actors
-from auditor.writers.rows import COLUMNS, Cell, Kind, row
+from auditor.writers.rows import COLUMNS, Cell, Kind, row_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -15,16 +14,17 @@ _INT64: Final = range(-(2**63), 2**63)
 
 
 def frame(
-    outcomes: Iterable[Outcome], *, text: Callable[[str], str] = without_actors
+    outcomes: Iterable[Mapping[str, Any]], *, text: Callable[[str], str] = without_actors
 ) -> "DataFrame":
     """One line for each outcome, the columns of `rows.COLUMNS`, with pandas' nullable dtypes.
 
-    `text` makes what comes from a repository harmless for where the frame goes. A column with a
-    number past 64 bits (a card may claim any) holds Python's integers instead.
+    The outcomes are dicts of the JSON contract. `text` makes what comes from a repository harmless
+    for where the frame goes. A column with a number past 64 bits (a card may claim any) holds
+    Python's integers instead.
     """
     import pandas  # noqa: ICN001 -- heavy: only who asks for a table pays for it
 
-    cells = list(zip(*(row(outcome) for outcome in outcomes), strict=True))
+    cells = list(zip(*(row_of(outcome) for outcome in outcomes), strict=True))
     columns = cells or [()] * len(COLUMNS)
     return pandas.DataFrame(
         {

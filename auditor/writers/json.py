@@ -5,10 +5,10 @@ that not even half of a surrogate pair in a tensor's name can break the file or 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
-from typing import IO
+from typing import IO, Any
 
 from auditor.core.record import SCHEMA, Outcome, outcome_dict
 
@@ -26,9 +26,14 @@ class JsonWriter:
         return (".json",)
 
     def write(self, outcomes: Sequence[Outcome], stream: IO[bytes]) -> None:
-        # One outcome after the other, so that a long list is never held as one text.
-        stream.write(f'{{\n  "schema": {SCHEMA},\n  "outcomes": ['.encode())
-        for index, outcome in enumerate(outcomes):
-            text = json.dumps(outcome_dict(outcome), indent=2, ensure_ascii=True)
-            stream.write(("," if index else "").encode() + b"\n" + indent(text, "    ").encode())
-        stream.write(b"\n  ]\n}\n" if outcomes else b"]\n}\n")
+        write_json(map(outcome_dict, outcomes), stream)
+
+
+def write_json(outcomes: Iterable[Mapping[str, Any]], stream: IO[bytes]) -> None:
+    """The report of outcomes of the contract, one by one: a long list is never held as one text."""
+    stream.write(f'{{\n  "schema": {SCHEMA},\n  "outcomes": ['.encode())
+    index = -1
+    for index, outcome in enumerate(outcomes):
+        text = json.dumps(outcome, indent=2, ensure_ascii=True)
+        stream.write(("," if index else "").encode() + b"\n" + indent(text, "    ").encode())
+    stream.write(b"]\n}\n" if index < 0 else b"\n  ]\n}\n")

@@ -51,7 +51,7 @@ def write_whole(path: str | Path, write: Write) -> None:
             return
         _replace(target, _mode_of(target), write)
     except OSError as error:
-        raise _output_error(str(path), str(target.parent), error) from error
+        raise output_error(str(path), str(target.parent), error) from error
 
 
 def _refuse_folder(path: str | Path) -> None:
@@ -108,7 +108,7 @@ def write_standard_output(write: Write) -> None:
         _discard_the_rest()
     except OSError as error:
         _discard_the_rest()
-        raise _output_error("standard output", "", error) from error
+        raise output_error("standard output", "", error) from error
 
 
 def _discard_the_rest() -> None:
@@ -119,7 +119,7 @@ def _discard_the_rest() -> None:
         os.close(nothing)
 
 
-def _output_error(subject: str, folder: str, error: OSError) -> OutputError:
+def output_error(subject: str, folder: str, error: OSError) -> OutputError:
     known = _REASONS.get(error.errno) if error.errno is not None else None
     reason, hint = known or (error.strerror or str(error), "choose another place")
     return OutputError(subject, reason, hint=hint.format(folder=folder))

@@ -129,16 +129,23 @@ COLUMNS: Final = tuple(
     )
 )
 
+_PATHS: Final = tuple(tuple(column.key.split(".")) for column in COLUMNS)
+
 
 def row(outcome: Outcome) -> tuple[Cell, ...]:
     """One cell for each of COLUMNS. None is unknown; text is as it was found, not yet escaped."""
-    seen = _seen(outcome_dict(outcome))
-    return tuple(_at(seen, column.key) for column in COLUMNS)
+    return row_of(outcome_dict(outcome))
 
 
-def _at(seen: Mapping[str, Any], key: str) -> Cell:
+def row_of(outcome: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """The same of an outcome by the JSON contract."""
+    seen = _seen(outcome)
+    return tuple(_at(seen, path) for path in _PATHS)
+
+
+def _at(seen: Mapping[str, Any], path: tuple[str, ...]) -> Cell:
     value: Any = seen
-    for step in key.split("."):
+    for step in path:
         if value is None:
             return None
         value = value.get(step)

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from auditor.architecture.architect import Architect, is_installed
+from auditor.architecture.architect import Architect
 from auditor.architecture.draughtsman import Answer, Draughtsman
+from auditor.architecture.installed import is_installed
 from auditor.architecture.limits import Limits
 from auditor.core.blueprint import Drawing, NoBlueprint, Refusal
 

@@ -42,6 +42,7 @@ def hub() -> Iterator[Hub]:
         Repo("org/off", files(), disabled=True),
         Repo("org/empty", {"README.md": b"# Nothing here\n"}),
         Repo("org/pickle", {"pytorch_model.bin": b"\x80\x02"}),
+        Repo("org/nemo", {"model.nemo": b"tar"}),
         Repo("org/evil", {"model.safetensors": safetensors_file({"\x1b[31m\u202e": ("F32", [3])})}),
     ]
     tokens = {"hf_reader": Account(name="reader", plan="free")}
@@ -126,7 +127,8 @@ def test_a_folder_is_audited_without_any_network(home: Path) -> None:
         ("org/off", "disabled", ""),
         ("org/agrees@no-such-branch", "revision-not-found", ""),
         ("org/empty", "no-weights", ""),
-        ("org/pickle", "unsupported-format", "convert"),
+        ("org/pickle", "header-malformed", ""),
+        ("org/nemo", "unsupported-format", "convert"),
     ],
 )
 def test_each_trouble_has_its_own_kind_and_a_next_step(

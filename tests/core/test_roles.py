@@ -558,3 +558,17 @@ def test_the_order_of_tensors_changes_no_role(stored: Stored_, random: Any) -> N
     after = assign(tensors_, ModelConfig(), {}, RULES)
     assert before.counts == after.counts
     assert before.rules == after.rules
+
+
+def test_idefics_freezes_its_two_models_unless_its_config_says_otherwise() -> None:
+    def is_trained(name: str, **config: object) -> bool:
+        return role_of({name: ("F32", (8, 8))}, name, {"model_type": "idefics", **config})[2]
+
+    text, vision = "model.layers.0.mlp.up_proj.weight", "model.vision_model.post_layernorm.weight"
+    assert not is_trained(text)
+    assert is_trained(text, freeze_text_layers=False)
+    assert is_trained(text, freeze_text_module_exceptions=["Linear"])
+    assert not is_trained(vision, freeze_text_layers=False)
+    assert is_trained(vision, freeze_vision_layers=False)
+    assert is_trained("model.gated_cross_attn_layers.0.cross_attn.q_proj.weight")
+    assert is_trained("model.embed_tokens.additional_embedding.weight")

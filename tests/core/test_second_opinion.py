@@ -445,3 +445,37 @@ def test_a_class_confirms_itself_whatever_it_is() -> None:
     said = opinion(blueprint(TOY, frozen=set(TOY)), stored(TOY))
     assert tally(said.assignment).trainable == 0
     assert said.settled == len(TOY)
+
+
+def test_the_name_that_the_class_counts_by_is_the_parameter_whatever_the_rules_take_for_it() -> (
+    None
+):
+    # the class has the head first and the table as its further name; the rules have it otherwise
+    own = {name: shape for name, shape in TOY.items() if name != "model.embed_tokens.weight"}
+    built = blueprint(own, ties={"model.embed_tokens.weight": "lm_head.weight"})
+    for equal in ({}, dict.fromkeys(("lm_head.weight", "model.embed_tokens.weight"), True)):
+        said = opinion(built, stored(TOY), {"tie_word_embeddings": True}, equal=equal)
+        assert tally(said.assignment).total == TOY_PARAMETERS - 800
+        assert tally(said.assignment).tied_copies == 800
+
+
+def test_a_copy_by_the_class_whose_bytes_differ_is_no_agreement() -> None:
+    built = blueprint(TIED, ties=TIE)
+    said = opinion(
+        built, stored(TOY), {"tie_word_embeddings": True}, equal={"lm_head.weight": False}
+    )
+    assert said.standing is Standing.DIFFERS
+
+
+def test_the_class_gives_counts_of_its_own_and_none_of_another_model() -> None:
+    said = opinion(blueprint(TOY), stored(TOY))
+    counts = {count.key: count.value for count in said.counts}
+    # without the head of 800
+    assert counts == {
+        "class": TOY_PARAMETERS,
+        "class_trainable": TOY_PARAMETERS,
+        "class_backbone": TOY_PARAMETERS - 800,
+    }
+    other = opinion(blueprint({"model.other.weight": (10_000, 8)}), stored(TOY))
+    assert other.standing is Standing.OTHER_MODEL
+    assert other.counts == ()

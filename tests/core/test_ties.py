@@ -19,7 +19,8 @@ from architectures import (
 from auditor.core.config import read_config
 from auditor.core.findings import Finding, Severity
 from auditor.core.roles import Role
-from auditor.core.ties import PAIRS, tied_copies
+from auditor.core.tie_rules import PAIRS
+from auditor.core.ties import tied_copies
 
 
 def ties(
@@ -246,3 +247,22 @@ def test_each_ending_stands_before_those_that_it_ends_with() -> None:
     # The first ending that fits decides, so a longer one after a shorter would never be reached.
     for at, pair in enumerate(PAIRS):
         assert not any(pair.copy.endswith(earlier.copy) for earlier in PAIRS[:at])
+
+
+def marked(names: tuple[str, ...], config: dict[str, object]) -> set[str]:
+    stored = tensors_of(dict.fromkeys(names, ("F32", (4, 8))))
+    return set(tied_copies(stored, read_config(config), has_config=True)[0])
+
+
+def test_a_detectors_heads_are_also_stored_under_its_decoder() -> None:
+    names = ("bbox_embed.1.layers.0.weight", "model.decoder.bbox_embed.1.layers.0.weight")
+    assert marked(names, {"model_type": "d_fine"}) == {names[0]}
+    assert marked(names, {"model_type": "detr"}) == set()
+    assert marked(names[:1], {"model_type": "d_fine"}) == set()
+
+
+def test_one_head_serves_all_layers_unless_the_config_says_otherwise() -> None:
+    names = tuple(f"model.decoder.bbox_embed.{layer}.layers.0.weight" for layer in range(3))
+    kind = {"model_type": "grounding-dino"}
+    assert marked(names, {**kind}) == set(names[1:])
+    assert marked(names, {**kind, "decoder_bbox_embed_share": False}) == set()

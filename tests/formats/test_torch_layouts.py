@@ -172,9 +172,11 @@ def test_a_checksum_that_does_not_fit_is_told() -> None:
     assert read(bytes(data)).warnings == ("the checksum of data.pkl does not fit it",)
 
 
-def test_a_storage_that_no_tensor_names_is_told_with_its_bytes() -> None:
+def test_a_storage_that_nothing_names_is_told_with_its_bytes() -> None:
     members = [*members_of(two_tensors()), Member(name="archive/data/7", data=100)]
-    assert read(zip_of(members)).notes == ("100 bytes of storages belong to no tensor (1)",)
+    assert read(zip_of(members)).notes == (
+        "left out, 100 bytes of storages that nothing names (1)",
+    )
 
 
 def test_tensors_are_placed_in_storages_that_lie_end_to_end_in_thought() -> None:
@@ -422,6 +424,82 @@ def test_a_tar_archive_cut_at_any_byte_is_refused() -> None:
     for end in range(0, data.index(b"storages") + 512, 7):
         with pytest.raises(ContentError):
             read(data[:end])
+
+
+@pytest.mark.parametrize(
+    ("part", "data", "reason"),
+    [
+        ("pickle", b"\x80\2]", "no whole pickle"),
+        ("tensors", pickled(-1), "a number of tensors that is none"),
+        ("tensors", pickled(None), "a number of tensors that is none"),
+        ("tensors", pickled(1), "no whole list of tensors"),
+        ("tensors", pickled(1) + pickled((1, 2)), "without a key, a storage and a class"),
+        ("tensors", pickled(1) + pickled((1, 2, 3)), "without a key, a storage and a class"),
+        (
+            "tensors",
+            pickled(1) + pickled((1, 2, Name("torch", "FloatTensor"))) + struct.pack("<ii", 65, 0),
+            "a tensor of 65 dimensions",
+        ),
+        (
+            "tensors",
+            pickled(1)
+            + pickled((1, 2, Name("torch", "FloatTensor")))
+            + struct.pack("<iiqqq", 1, 0, 1_000, 1, 0),
+            "ends at byte 4,000 of the storage `2`, which has 8",
+        ),
+        (
+            "tensors",
+            pickled(1)
+            + pickled((1, 2, Name("torch", "QUInt4x2Tensor")))
+            + struct.pack("<iiqqq", 1, 0, 3, 1, 0),
+            "a tensor that fills no whole bytes",
+        ),
+    ],
+)
+def test_a_tar_archive_of_broken_parts_is_refused(part: str, data: bytes, reason: str) -> None:
+    parts = {"pickle": pickled({}), "tensors": pickled(0), "storages": pickled(0) + bytes(2)}
+    assert len(parts["storages"]) == 8
+    assert read(tar_of(parts)).tensors == ()
+    assert reason in refused(tar_of(parts | {part: data}))
+
+
+def told(file: bytes, member: bytes, size_bytes: int) -> bytes:
+    """The tar archive `file`, the head of whose `member` tells another size."""
+    begin = file.index(member)
+    head = bytearray(file[begin : begin + 512])
+    head[124:136] = b"%011o\0" % size_bytes
+    head[148:156] = b" " * 8  # what the checksum is counted as, while it is counted
+    head[148:156] = b"%06o\0 " % sum(head)
+    return file[:begin] + bytes(head) + file[begin + 512 :]
+
+
+def test_tensors_of_a_tar_archive_that_together_take_too_much_are_refused() -> None:
+    storages = [Storage(str(key), 12, "float32") for key in (10, 11)]
+    tensors = {key: (each, 0, (12,), (1,)) for key, each in enumerate(storages)}
+    file = told(saved_tar({}, tensors), b"storages", 60)  # for 2 x 48 bytes
+    assert "the tensors take more than the 60 bytes of storages" in refused(file)
+
+
+def test_a_tar_archive_that_tells_of_gigabytes_is_refused_without_a_further_look() -> None:
+    file = told(tar_of({"README": b"hello"}), b"README", 1 << 32)
+    with pytest.raises(LimitExceeded):
+        fed((file[:512], 1 << 33))
+
+
+def test_a_member_of_a_tar_archive_with_a_broken_head_is_refused() -> None:
+    file = bytearray(tar_of({"README": b"hello"}))
+    file[150] ^= 1
+    assert "no sound tar archive: bad checksum" in refused(bytes(file))
+
+
+def test_old_files_with_a_broken_list_or_view_are_refused() -> None:
+    data = bytes_of(saved_legacy(two_tensors()))
+    assert "no list of the storages' keys" in refused(data.replace(pickled(["0", "1"]), pickled(7)))
+    for view_ in ((1, 2), ("v", -1, 2), 7):
+        part = Storage("0", 10, "float32", view_)  # type: ignore[arg-type]
+        assert "a view of a storage that is none" in refused(saved_legacy([view(part, (1,))]))
+    past = Storage("0", 10, "float32", ("v", 8, 3))
+    assert "a view reaches past the end" in refused(saved_legacy([view(past, (1,))]))
 
 
 # -- what is none of them

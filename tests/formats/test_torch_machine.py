@@ -147,12 +147,14 @@ def test_what_loading_would_call_in_old_ways_is_not_called_either(tmp_path: Path
         b"(" + text + b"iposix\nsystem\n.",  # INST
         b"(cposix\nsystem\n" + text + b"o.",  # OBJ
         b"\x8c\x05posix\x8c\x06system\x93" + text + b"\x85\x81.",  # STACK_GLOBAL and NEWOBJ
-        b"cposix\nsystem\n" + text + b"\x85}\x92.",  # NEWOBJ_EX
     ):
         made = loaded(data)
         assert isinstance(made, Made)
         assert made.maker == Global("posix", "system")
         assert made.args == (command.decode(),)
+    made = loaded(b"cposix\nsystem\n" + text + b"\x85}\x92.")  # NEWOBJ_EX
+    assert isinstance(made, Made)
+    assert made.args[0] == (command.decode(),)
     assert not canary.exists()
 
 

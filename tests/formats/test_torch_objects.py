@@ -7,7 +7,7 @@ import pytest
 
 from auditor.core.tensors import Header, Use
 from auditor.errors import ContentError, HeaderMalformed, LimitExceeded, UnknownDtype
-from auditor.formats import torch_names
+from auditor.formats import torch_names, torch_objects
 from torch_files import members_of, read, saved, saved_legacy, shapes
 from torch_pickles import (
     STORAGES,
@@ -99,6 +99,8 @@ def test_pairs_of_4_bit_floats_are_counted_as_floats() -> None:
 def test_a_dtype_that_is_not_known_is_refused_as_that() -> None:
     new = view_as("float3_new", Storage("0", 12), (12,))
     assert "`torch.float3_new`" in refused({"w": new}, UnknownDtype)
+    unnamed = Call(Name("torch._utils", "_rebuild_tensor_v3"), (*new.args[:-1], "float32"))
+    assert "a tensor of a dtype that has no name" in refused({"w": unnamed})
     storage = Outside(("storage", Name("torch", "Float3Storage"), "0", "cpu", 2))
     assert "`torch.Float3Storage`" in refused({"w": view(storage, (2,))}, UnknownDtype)
 
@@ -130,7 +132,7 @@ def test_the_scales_of_a_quantised_tensor_are_no_weights() -> None:
     q = quantised(t.storage(12, "qint8"), (3, 4), t(3, dtype="float64"), t(3, dtype="int64"))
     got = header({"w": q})
     assert shapes(got) == {"w": ("QI8", (3, 4))}
-    assert got.notes == ("left out, scales of a quantisation: 6 elements in 2 tensors",)
+    assert got.notes == ("left out, what belongs to other tensors: 6 elements in 2 tensors",)
 
 
 # -- names
@@ -215,18 +217,38 @@ def test_a_module_that_was_saved_whole_is_read_as_its_state_dict() -> None:
         buffers={"running_mean": t(3), "scratch": t(9)},
         _non_persistent_buffers_set=Call(Name("builtins", "set"), (["scratch"],)),
     )
-    net = module(Name("my.models", "Net"), modules={"norm": norm}, anchors=t(5))
+    hidden = module(Name("my.models", "Hidden"), parameters={"w": t(2)})
+    net = module(Name("my.models", "Net"), modules={"norm": norm}, anchors=t(5), other=hidden)
     got = header(net)
     assert shapes(got) == {"norm.weight": ("F32", (3,)), "norm.running_mean": ("F32", (3,))}
     assert {name: each.use for name, each in got.purposes.items()} == {
         "norm.running_mean": Use.CONSTANT
     }
     assert got.gaps == ()
-    assert got.notes[0] == "left out, buffers that a state dict leaves out: 9 elements in 1 tensor"
-    assert got.warnings == (
-        "a module was saved as a whole and not its state dict: `my.models.Net`",
-        "it names code beside torch's own that loading would run: `my.models.Net`",
+    assert got.notes == (
+        "left out, buffers that a state dict leaves out: 9 elements in 1 tensor",
+        "left out, attributes of modules, neither parameters nor buffers: 7 elements in 2 tensors",
     )
+    assert got.warnings[0] == (
+        "a module was saved as a whole and not its state dict: `my.models.Net`"
+    )
+
+
+def test_what_a_module_keeps_in_an_object_that_is_not_known_is_a_gap() -> None:
+    """As quantised modules keep their weights in an object of C++."""
+    t = Tensors()
+    packed = Call(Name("torch", "ScriptObject"), (), (t(3, 4, dtype="qint8"), t(3)), new=True)
+    plain = Call(Name("functools", "partial"), (Name("torch", "relu"),))
+    net = module(Name("my", "Quantised"), packed=packed, activation=plain)
+    got = header(net)
+    assert got.tensors == ()
+    assert got.gaps == ("not known, what `torch.ScriptObject` makes of tensors: `packed`",)
+
+
+def test_an_attribute_of_a_module_that_is_one_of_its_parameters_is_not_left_out() -> None:
+    weight = Tensors()(2)
+    net = module(Name("my", "Net"), parameters={"w": weight}, own=[weight])
+    assert header(net).notes == ()
 
 
 def test_an_archive_of_torchscript_is_read_by_the_attributes_of_its_objects() -> None:
@@ -342,6 +364,36 @@ def test_a_sparse_tensor_is_stored_in_parts_and_its_count_is_not_known() -> None
     got = header({"w": Call(Name("torch._utils", "_rebuild_sparse_tensor"), (layout, parts))})
     assert shapes(got) == {"w.0": ("I64", (2, 5)), "w.1": ("F32", (5,))}
     assert "a sparse tensor" in got.gaps[0]
+
+
+def test_an_object_of_torchscript_that_is_not_known_is_a_gap() -> None:
+    packed = Call(
+        Name("__torch__.torch.classes.quantized", "LinearPackedParamsBase"),
+        (),
+        (Tensors()(3, 4, dtype="qint8"), None),
+        new=True,
+    )
+    (gap,) = header({"w": packed}).gaps
+    assert "LinearPackedParamsBase` makes of tensors: `w`" in gap
+
+
+def test_lists_and_dictionaries_of_torchscript_are_gone_into() -> None:
+    t = Tensors()
+    tagged = Name("torch.jit._pickle", "restore_type_tag")
+    value = {
+        "list": Call(Name("torch.jit._pickle", "build_tensorlist"), ([t(1)],)),
+        "dict": Call(tagged, ({"a": t(2)}, "Dict[str, Tensor]")),
+        "ints": Call(Name("torch.jit._pickle", "build_intlist"), ([1, 2],)),
+    }
+    got = header(value)
+    assert list(shapes(got)) == ["list.0", "dict.a"]
+    assert (got.gaps, got.warnings) == ((), ())
+
+
+def test_storages_that_nobody_is_known_to_look_into_are_a_gap() -> None:
+    """As the key of a dictionary, where nothing of torch would put it."""
+    got = header({"w": Tensors()(1), (Storage("9", 5, "float32"),): 1})
+    assert got.gaps == ("not known, what the pickle makes of some of its storages: 20 bytes in 1",)
 
 
 def test_a_nested_tensor_counts_as_its_values() -> None:
@@ -461,10 +513,12 @@ def test_a_tensor_that_rebuilds_by_type_again_and_again_is_refused() -> None:
     assert "wrapped more than 8 times" in refused({"w": Call(rebuild, args)})
 
 
-def test_a_tensor_of_very_many_tensors_is_refused() -> None:
+def test_tensors_of_very_many_tensors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_objects, "MAX_PIECES", 1_000)
     t = Tensors()
-    many = {f"part{at}": t(1) for at in range(1_001)}
-    assert "more than 1,000 tensors" in refused({"w": subclass(Name("a", "B"), (2, 2), **many)})
+    many = {f"part{at}": t(1) for at in range(501)}
+    value = [subclass(Name("a", "B"), (2, 2), **many) for _ in range(2)]
+    assert "made of more than 1,000 others" in refused(value, LimitExceeded)
 
 
 @pytest.mark.parametrize("name", [b"\xed\xa0\x80", b"a\xed\xbf\xbf"])

@@ -13,7 +13,8 @@ from spread_files import Pieces, bytes_of
 from torch_files import fed, read, saved, saved_legacy, saved_tar
 from torch_pickles import Call, Name, Outside, Storage, Tensors, ordered, parameter, view, view_as
 
-pytestmark = pytest.mark.packers
+# torch warns of what it deprecates or tries out: old layouts, quantised and sparse tensors.
+pytestmark = [pytest.mark.packers, pytest.mark.filterwarnings("ignore")]
 
 NAMES = {
     "float64": "F64",
@@ -46,7 +47,7 @@ def torch() -> Any:
     return pytest.importorskip("torch")
 
 
-def save(torch: Any, value: Any, is_zip: bool = True, **options: Any) -> bytes:  # noqa: FBT
+def save(torch: Any, value: Any, *, is_zip: bool = True, **options: Any) -> bytes:
     out = io.BytesIO()
     torch.save(value, out, _use_new_zipfile_serialization=is_zip, **options)
     return out.getvalue()
@@ -84,7 +85,7 @@ def assert_as_torch(torch: Any, data: bytes) -> Header:
 @pytest.mark.parametrize("dtype", NAMES)
 def test_every_dtype_is_read_as_torch_saves_it(torch: Any, dtype: str, *, is_zip: bool) -> None:
     value = torch.zeros(3, 4).to(getattr(torch, dtype))
-    header = read(save(torch, {"w": value}, is_zip))
+    header = read(save(torch, {"w": value}, is_zip=is_zip))
     (tensor,) = header.tensors
     assert (tensor.dtype.name, tensor.shape) == (NAMES[dtype], (3, 4))
     assert tensor.stored_bytes == value.nbytes == DTYPES[NAMES[dtype]].bytes_for(12)
@@ -93,7 +94,7 @@ def test_every_dtype_is_read_as_torch_saves_it(torch: Any, dtype: str, *, is_zip
 @LAYOUTS
 def test_4_bit_floats_are_counted_one_by_one(torch: Any, *, is_zip: bool) -> None:
     value = torch.zeros(3, 4, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
-    (tensor,) = read(save(torch, {"w": value}, is_zip)).tensors
+    (tensor,) = read(save(torch, {"w": value}, is_zip=is_zip)).tensors
     assert (tensor.dtype.name, tensor.shape, tensor.stored_bytes) == ("F4", (3, 8), 12)
 
 
@@ -106,7 +107,7 @@ def test_quantised_tensors_are_read_without_their_scales(torch: Any, *, is_zip: 
         "qu8": torch.quantize_per_channel(torch.zeros(3, 4), ones, zeros, 0, torch.quint8),
         "qu4": torch.quantize_per_channel(torch.zeros(3, 4), ones, zeros, 0, torch.quint4x2),
     }
-    header = read(save(torch, value, is_zip))
+    header = read(save(torch, value, is_zip=is_zip))
     assert {t.name: (t.dtype.name, t.elements, t.stored_bytes) for t in header.tensors} == {
         "q8": ("QI8", 12, 12),
         "q32": ("QI32", 12, 48),
@@ -130,7 +131,7 @@ def test_ties_views_and_strides_are_read_as_torch_loads_them(torch: Any, *, is_z
         "scalar": torch.tensor(3.0),
         "empty": torch.ones(0, 3),
     }
-    header = assert_as_torch(torch, save(torch, value, is_zip))
+    header = assert_as_torch(torch, save(torch, value, is_zip=is_zip))
     assert header.aliases == dict.fromkeys(("tied", "t", "columns", "row"), "w")
     assert sum(tensor.elements for tensor in header.tensors) == 40 + 15 + 48 + 1
     assert header.gaps == ()
@@ -140,16 +141,16 @@ def test_ties_views_and_strides_are_read_as_torch_loads_them(torch: Any, *, is_z
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_every_protocol_is_read(torch: Any, protocol: int, *, is_zip: bool) -> None:
     model = torch.nn.Sequential(OrderedDict(fc=torch.nn.Linear(2, 3), bn=torch.nn.BatchNorm1d(3)))
-    data = save(torch, model.state_dict(), is_zip, pickle_protocol=protocol)
+    data = save(torch, model.state_dict(), is_zip=is_zip, pickle_protocol=protocol)
     assert len(assert_as_torch(torch, data).tensors) == 7
 
 
 @LAYOUTS
 def test_a_whole_module_is_read_as_its_state_dict(torch: Any, *, is_zip: bool) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
-    header = assert_as_torch(torch, save(torch, model, is_zip))
+    header = assert_as_torch(torch, save(torch, model, is_zip=is_zip))
     assert header.purposes.keys() == {"1.running_mean", "1.running_var", "1.num_batches_tracked"}
-    state = {tensor.name for tensor in read(save(torch, model.state_dict(), is_zip)).tensors}
+    state = {tensor.name for tensor in read(save(torch, model.state_dict(), is_zip=is_zip)).tensors}
     assert {tensor.name for tensor in header.tensors} == state
 
 
@@ -168,7 +169,7 @@ def test_parameters_buffers_and_all_kinds_of_containers_are_read(
         "device": torch.device("cpu"),
         "dtype": torch.float16,
     }
-    header = assert_as_torch(torch, save(torch, value, is_zip))
+    header = assert_as_torch(torch, save(torch, value, is_zip=is_zip))
     assert (header.gaps, header.warnings) == ((), ())
 
 
@@ -179,7 +180,7 @@ def test_a_trainers_checkpoint_counts_its_model_once(torch: Any, *, is_zip: bool
     model(torch.ones(2, 4)).sum().backward()
     optimizer.step()
     value = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 1}
-    header = read(save(torch, value, is_zip))
+    header = read(save(torch, value, is_zip=is_zip))
     assert {t.name: t.shape for t in header.tensors} == {"weight": (3, 4), "bias": (3,)}
     # Of each of two parameters a step, and two moments of 12 and of 3 elements.
     assert header.notes[1].endswith("`optimizer` (32 elements in 6 tensors)")
@@ -193,7 +194,7 @@ def test_what_has_no_count_is_a_gap(torch: Any, *, is_zip: bool) -> None:
         "meta": torch.empty(5, 5, device="meta"),
         "storage": torch.ones(3).untyped_storage(),
     }
-    assert len(read(save(torch, value, is_zip)).gaps) == 3  # two of them sparse
+    assert len(read(save(torch, value, is_zip=is_zip)).gaps) == 3  # two of them sparse
 
 
 def test_torchscript_is_read_and_frozen_torchscript_is_a_gap(torch: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auditor.core.identity import HubRef
+from auditor.core.identity import FolderRef, HubRef
 from auditor.core.kept import Kept, Piece
 from auditor.core.protocols import OpenRepository
 from auditor.core.repository import Traffic
@@ -49,7 +49,7 @@ def read(server: Hub, cache: Any, repo_id: str = "org/name") -> tuple[Any, Traff
     """What was read of a model, what it says it cost, and what was really spent."""
 
     async def main() -> tuple[Any, Traffic, Traffic]:
-        source = CachedSource(HubSource(server.endpoint, False), cache)
+        source = CachedSource(HubSource(server.endpoint, token=False), cache)
         try:
             model = await source.open(HubRef(repo_id=repo_id))
             found = await everything(model)
@@ -170,8 +170,6 @@ def test_a_folder_is_read_past_the_cache(tmp_path: Any) -> None:
     shelf = Shelf()
 
     async def main() -> bytes:
-        from auditor.core.identity import FolderRef
-
         model = await CachedSource(FolderSource(), shelf).open(FolderRef(path=str(tmp_path)))
         return await model.read_file("config.json", limit_bytes=1_000)
 
@@ -194,7 +192,7 @@ def sharded(**extra: bytes) -> dict[str, bytes]:
 
 def headers(server: Hub, cache: Any, repo_id: str = "org/name", revision: str = "main") -> Any:
     async def main() -> Any:
-        source = CachedSource(HubSource(server.endpoint, False), cache)
+        source = CachedSource(HubSource(server.endpoint, token=False), cache)
         try:
             model = await source.open(HubRef(repo_id=repo_id, revision=revision))
             return await model.read_headers("model.safetensors.index.json")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.errors import InvalidOption
-from auditor.sources.id_lists import read_ids
+from auditor.sources.id_lists import _json, read_ids
 
 
 def entries(folder: Path, name: str, data: str | bytes, column: str | None = None) -> list[str]:
@@ -103,7 +103,5 @@ def test_json_in_pieces_is_the_same_list(values: list[object]) -> None:
     text = json.dumps(values)
     for size in (1, 2, 7, 1_000):
         pieces = iter([text[at : at + size] for at in range(0, len(text), size)])
-        from auditor.sources.id_lists import _json
-
         expected = [v.strip() if isinstance(v, str) else json.dumps(v)[:200] for v in values]
         assert list(_json("list", pieces, None)) == expected

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.core.claims import exact_quantity, quantity
-from auditor.core.record import Outcome
+from auditor.core.record import Outcome, outcome_dict
 from auditor.core.verdict import Verdict
 from auditor.writers.csv import ROWS_AT_ONCE, CsvWriter
 from auditor.writers.escape import csv_cell
@@ -60,7 +60,9 @@ def test_it_reads_back_with_pandas_to_equal_values() -> None:
 
     outcomes = every_outcome()
     pd.testing.assert_frame_equal(
-        read_with_pandas(*outcomes), frame(outcomes, text=csv_cell), check_dtype=True
+        read_with_pandas(*outcomes),
+        frame(map(outcome_dict, outcomes), text=csv_cell),
+        check_dtype=True,
     )
 
 
