@@ -89,7 +89,7 @@ def test_the_hub_counts_the_position_ids_and_the_audit_says_so(
     with Hub([Repo(MODEL, {name: (folder / name).read_bytes() for name in names})]) as hub:
         ran = hfaudit(MODEL, "-f", "json", home=tmp_path, HF_ENDPOINT=hub.endpoint)
     (outcome,) = ran.outcomes
-    (claim,) = outcome["claims"]
-    assert (claim["source"], claim["value"]) == ("hub", TOTAL + POSITION_IDS)
+    (claim,) = (each for each in outcome["claims"] if each["source"] == "hub")
+    assert claim["value"] == TOTAL + POSITION_IDS
     assert (claim["verdict"], claim["difference"]) == ("other-scope", -POSITION_IDS)
     assert "512 of them are position ids (embeddings.position_ids)" in claim["explanation"]
