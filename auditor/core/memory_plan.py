@@ -6,8 +6,9 @@ from typing import Final
 
 from auditor.core.config import ModelConfig
 from auditor.core.dtypes import DTYPES
+from auditor.core.gguf_keys import length_key
 from auditor.core.hardware import Capacity
-from auditor.core.memory_cache import Ask, Cache, CacheRule, CacheUnknown, NoCache
+from auditor.core.memory_cache import Ask, Cache, CacheRule, CacheUnknown, Grows, NoCache
 from auditor.core.memory_fits import Fit, Load, fit_of
 from auditor.core.memory_kv_cache import cache_of
 from auditor.core.memory_loading import AS_STORED, LOADED_AS, Largest, Weights, weights_of
@@ -168,7 +169,15 @@ def _cache(part: Counted | None) -> CacheRule:
     if isinstance(rule, CacheUnknown) and not part.is_gguf and not _generates(part):
         return rule
     shown = cache_of_tensors(part.config.values, part.tensors, part.metadata)
+    if shown is None and _has_heads_by_layer(part.metadata):
+        return CacheUnknown(reason="the key-value heads differ by layer and no tensor shows them")
     return shown if shown is not None else rule
+
+
+def _has_heads_by_layer(metadata: Mapping[str, str]) -> bool:
+    """Whether a GGUF file lists them: of an array its length alone is kept."""
+    architecture = metadata.get("general.architecture", "")
+    return length_key(f"{architecture}.attention.head_count_kv") in metadata
 
 
 _GENERATING: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
@@ -178,7 +187,7 @@ def _generates(part: Counted) -> bool:
     return any(name.endswith(_GENERATING) for name in part.config.architectures)
 
 
-_COMPUTE: Final = {"F32": "F32", "F16": "F16", "BF16": "BF16"}
+_COMPUTE: Final = frozenset({"F32", "F16", "BF16"})
 _TORCH: Final = {
     "float32": "F32", "float": "F32", "bfloat16": "BF16", "float16": "F16", "half": "F16"
 }  # fmt: skip
@@ -187,12 +196,12 @@ _BF16: Final = "BF16"
 
 def _compute_dtype(part: Counted | None, wish: Wish) -> tuple[str, str]:
     """What the model computes in, and who says so."""
+    if part is not None and part.is_gguf:
+        return "F16", "llama.cpp's default"
     if wish.loaded_as != AS_STORED:
         return LOADED_AS[wish.loaded_as][1], "the dtype that the weights are loaded in"
     if part is None:
         return _BF16, ""
-    if part.is_gguf:
-        return "F16", "llama.cpp's default"
     said = _TORCH.get((part.config.dtype or "").removeprefix("torch."))
     if said:
         return said, "the config's dtype"
@@ -227,7 +236,7 @@ def _ask(rule: CacheRule, wish: Wish, dtype: str, part: Counted | None) -> Ask |
     if not isinstance(rule, Cache):
         return None
     context = wish.context or rule.longest
-    if context is None and any(part_.grows != "not" for part_ in rule.parts):
+    if context is None and any(each.grows is not Grows.NOT for each in rule.parts):
         return None
     compute, _ = _compute_dtype(part, wish)
     return Ask(

@@ -170,8 +170,8 @@ def _fit(fit: Fit) -> tuple[str, Tone]:
 
 def _instead(fit: Fit) -> Iterable[str]:
     if fit.longest_context:
-        batch = "" if fit.batch == 1 else f" in {fit.batch:,} sequences each"
-        yield f"contexts of up to {fit.longest_context:,} tokens{batch} fit"
+        several = "" if fit.batch == 1 else f"{fit.batch:,} sequences of "
+        yield f"{several}up to {fit.longest_context:,} tokens fit"
     elif fit.longest_context == 0:
         yield "no context fits"
     if fit.fits and fit.largest_batch is not None:
