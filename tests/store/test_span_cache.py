@@ -8,15 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.core.kept import Kept, Piece
-from auditor.core.repository import Traffic
-from auditor.core.tensors import Span
 from auditor.errors import InvalidOption, StoreError
 from auditor.store.engine import default_place
 from auditor.store.span_cache import MAX_PENDING_BYTES, SpanCache
+from cached_pieces import OID, fill, kept, piece
 
 DAY_SECONDS = 86_400
-OID = "ab" * 32
 
 
 class Clock:
@@ -32,14 +29,6 @@ def cache(tmp_path: Path) -> Iterator[SpanCache]:
     made = SpanCache(str(tmp_path))
     yield made
     made.close()
-
-
-def piece(number: int = 0, *, oid: str = OID, length: int = 8) -> Piece:
-    return Piece(oid=oid, size_bytes=1_000, span=Span(number, number + length))
-
-
-def kept(data: bytes = b"8 bytes.", requests: int = 2) -> Kept:
-    return Kept(data=data, cost=Traffic(requests=requests, bytes_read=len(data)))
 
 
 def test_what_was_put_is_there_before_it_is_written_and_after(cache: SpanCache) -> None:
@@ -217,18 +206,9 @@ def test_bytes_come_back_as_they_were(data: bytes) -> None:
         cache.close()
 
 
-def _fill(place: str, seed: int, rounds: int) -> None:
-    cache = SpanCache(place)
-    for number in range(rounds):
-        cache.put(piece(oid=f"{number:064x}"), kept())  # the same in both
-        cache.put(piece(oid=f"{seed}{number:063x}"), kept())  # its own
-        cache.flush()
-    cache.close()
-
-
 def test_two_processes_fill_one_cache(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=_fill, args=(str(tmp_path), n, 40)) for n in (7, 8)]
+    both = [context.Process(target=fill, args=(str(tmp_path), n, 40)) for n in (7, 8)]
     for process in both:
         process.start()
     for process in both:
