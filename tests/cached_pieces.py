@@ -1,4 +1,4 @@
-"""Pieces for a span cache, and a process of its own that fills one: made where both can import it."""
+"""Pieces for a span cache, and what fills one in a process of its own, which can import this."""
 
 from auditor.core.kept import Kept, Piece
 from auditor.core.repository import Traffic
