@@ -26,7 +26,6 @@ from auditor.core.tensors import (
     Checkpoint,
     Header,
     Span,
-    Tensor,
     WeightFile,
     check_index,
     header_findings,
@@ -411,18 +410,13 @@ class _Gatherer:
 
     async def _contents(self, checkpoint: Checkpoint, names: Sequence[str]) -> Mapping[str, bytes]:
         """The bytes of small tensors by name, each by a range of its own."""
-        places = {
-            tensor.name: (file, tensor)
-            for file in checkpoint.files
-            for tensor in file.header.tensors
-            if tensor.name in set(names)
-            and 0 < tensor.stored_bytes <= MAX_HELPER_BYTES
-            and file.header.data_begin is not None
+        small = {
+            name: (path, Span(begin, begin + size_bytes))
+            for name, (path, begin, size_bytes) in _places(checkpoint, names).items()
+            if 0 < size_bytes <= MAX_HELPER_BYTES
         }
-        contents = await _together(
-            *(self._tensor_bytes(file, tensor) for file, tensor in places.values())
-        )
-        return dict(zip(places, contents, strict=True))
+        contents = await _together(*(self._span(path, span) for path, span in small.values()))
+        return dict(zip(small, contents, strict=True))
 
     async def samples(
         self, checkpoint: Checkpoint, names: Sequence[str]
@@ -430,34 +424,37 @@ class _Gatherer:
         """The bytes of `sample_spans` of each tensor, all at once."""
         from auditor.core.tie_samples import sample_spans  # noqa: PLC0415 - for few calls
 
-        wanted = set(names)
-        places = {
-            tensor.name: (file.path, file.header.data_begin + tensor.begin, tensor)
-            for file in reversed(checkpoint.files)  # of two, the first
-            if file.header.data_begin is not None
-            for tensor in file.header.tensors
-            if tensor.name in wanted
-        }
+        places = _places(checkpoint, names)
         samples = await _together(
             *(
                 _together(
                     *(
                         self._span(path, Span(begin + span.begin, begin + span.end))
-                        for span in sample_spans(tensor.stored_bytes)
+                        for span in sample_spans(size_bytes)
                     )
                 )
-                for path, begin, tensor in places.values()
+                for path, begin, size_bytes in places.values()
             )
         )
         return dict(zip(places, samples, strict=True))
 
-    async def _tensor_bytes(self, file: WeightFile, tensor: Tensor) -> bytes:
-        begin = file.header.data_begin or 0
-        span = Span(begin + tensor.begin, begin + tensor.end)
-        return await self._span(file.path, span)
-
     def _note(self, code: str, message: str, severity: Severity = Severity.WARNING) -> None:
         self.findings.append(Finding(code=code, severity=severity, message=message))
+
+
+def _places(checkpoint: Checkpoint, names: Sequence[str]) -> Mapping[str, tuple[str, int, int]]:
+    """Where the tensors of these names lie: path, first byte and bytes; of two, the first.
+
+    Those whose file does not tell where its data begin are left out.
+    """
+    wanted = frozenset(names)
+    return {
+        tensor.name: (file.path, file.header.data_begin + tensor.begin, tensor.stored_bytes)
+        for file in reversed(checkpoint.files)
+        if file.header.data_begin is not None
+        for tensor in file.header.tensors
+        if tensor.name in wanted
+    }
 
 
 def _advance(reader: Generator[Span, bytes, Header], data: bytes | None) -> Span | Header:

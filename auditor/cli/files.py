@@ -1,17 +1,14 @@
 """`hfaudit files MODEL`: which weight files are counted, which are left out, and why."""
 
-from collections.abc import Sequence
-
 import click
 
-from auditor.cli.exits import AGREES, INCOMPLETE, show_error
+from auditor.cli.each import each_model
+from auditor.cli.exits import AGREES, INCOMPLETE
 from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options, weights_option
 from auditor.cli.reports import Destination
-from auditor.core.identity import ModelRef
-from auditor.errors import HfauditError
+from auditor.core.protocols import OpenRepository
 from auditor.evidence import plan_of
-from auditor.source_choice import Sources
 from auditor.writers.decisions import FORMS, Decision
 
 
@@ -43,25 +40,13 @@ def files(  # noqa: PLR0913 - one for each option
     destination = Destination.of(form, output)
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     refs = [choice.reference(model) for model in models]
-    decisions, failed = run(_decisions(refs, choice.sources(), weights))
+    decisions, failed = run(
+        each_model(refs, choice.sources(), lambda opened: _decided(opened, weights))
+    )
     if decisions:
         destination.write(lambda stream: FORMS[destination.form](decisions, stream))
     return INCOMPLETE if failed else AGREES
 
 
-async def _decisions(
-    refs: Sequence[ModelRef], sources: Sources, weights: str
-) -> tuple[list[Decision], bool]:
-    """What is decided for those models whose files can be listed; whether one could not."""
-    decisions = []
-    try:
-        for ref in refs:
-            try:
-                opened = await sources.open(ref)
-                plan = await plan_of(opened, wanted=weights)
-                decisions.append(Decision(repository=opened.repository, plan=plan))
-            except HfauditError as error:
-                show_error(error)
-    finally:
-        await sources.aclose()
-    return decisions, len(decisions) < len(refs)
+async def _decided(opened: OpenRepository, weights: str) -> Decision:
+    return Decision(repository=opened.repository, plan=await plan_of(opened, wanted=weights))

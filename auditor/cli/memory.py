@@ -4,21 +4,21 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from auditor.cli.exits import AGREES, DIFFERS, INCOMPLETE, show_error
+from auditor.cli.each import each_model
+from auditor.cli.exits import AGREES, DIFFERS, INCOMPLETE
 from auditor.cli.loop import run
 from auditor.cli.options import SourceChoice, source_options, weights_option
 from auditor.cli.reports import Destination
 from auditor.core.hardware import capacity_of
-from auditor.core.identity import ModelRef
 from auditor.core.memory_loading import AS_STORED, LOADED_AS
 from auditor.core.memory_plan import CACHE_DTYPES, Counted, Plan, Wish, plan_of
 from auditor.core.memory_training import ALL_LINEAR, OPTIMIZERS, PRECISIONS, Recipe
+from auditor.core.protocols import OpenRepository
 from auditor.core.shapes import Shape
 from auditor.core.weight_files import GGUF
-from auditor.errors import HfauditError, InvalidOption
+from auditor.errors import InvalidOption
 from auditor.evidence import Evidence, gather_evidence
 from auditor.judgement import PartCount, count_part
-from auditor.source_choice import Sources
 from auditor.writers.memory_plan import FORMS, Planned
 
 MOST_TOKENS = 1 << 40
@@ -144,7 +144,9 @@ def memory(  # noqa: PLR0913 - one for each option
     )
     choice = SourceChoice(revision=revision, offline=offline, snapshot=snapshot, endpoint=endpoint)
     refs = [choice.reference(model) for model in models]
-    plans, failed = run(_plans(refs, choice.sources(), wish, weights))
+    plans, failed = run(
+        each_model(refs, choice.sources(), lambda opened: _planned(opened, wish, weights))
+    )
     if plans:
         destination.write(lambda stream: FORMS[destination.form](plans, stream))
     return INCOMPLETE if failed else _exit_code([each.plan for each in plans])
@@ -170,30 +172,13 @@ def _exit_code(plans: Sequence[Plan]) -> int:
     return DIFFERS if False in answers else AGREES
 
 
-async def _plans(
-    refs: Sequence[ModelRef], sources: Sources, wish: Wish, weights: str
-) -> tuple[list[Planned], bool]:
-    """The plans of those models that can be read, and whether one could not."""
-    plans = []
-    try:
-        for ref in refs:
-            try:
-                plans.append(await _planned(ref, sources, wish, weights))
-            except HfauditError as error:
-                show_error(error)
-    finally:
-        await sources.aclose()
-    return plans, len(plans) < len(refs)
-
-
-async def _planned(ref: ModelRef, sources: Sources, wish: Wish, weights: str) -> Planned:
-    opened = await sources.open(ref)
+async def _planned(opened: OpenRepository, wish: Wish, weights: str) -> Planned:
     evidence = await gather_evidence(opened, wanted=weights)
     repository = opened.repository
     parts = [_counted(count_part(part)) for part in evidence.parts if not part.choice.beside]
     return Planned(
         model=repository.repo_id,
-        at=repository.commit or repository.revision or repository.origin.value,
+        at=repository.at,
         plan=plan_of(parts, wish, generates=_generating(evidence, parts)),
     )
 

@@ -7,7 +7,8 @@ import click
 
 from auditor.auditing import AuditOptions, examine
 from auditor.cli.blueprints import REQUIRE, architect_of, check_blueprint
-from auditor.cli.exits import AGREES, INCOMPLETE, show_error
+from auditor.cli.each import each_model
+from auditor.cli.exits import AGREES, INCOMPLETE
 from auditor.cli.loop import run
 from auditor.cli.options import (
     SourceChoice,
@@ -19,7 +20,7 @@ from auditor.cli.progress import progress
 from auditor.cli.reports import Destination
 from auditor.core.identity import ModelRef
 from auditor.core.modules import lines_of, module_tree
-from auditor.errors import HfauditError
+from auditor.core.protocols import OpenRepository
 from auditor.judgement import count_part
 from auditor.source_choice import Sources
 from auditor.writers.modules import FORMS, Tree
@@ -91,34 +92,25 @@ async def _trees(
     refs: Sequence[ModelRef], sources: Sources, asked: _Asked
 ) -> tuple[list[Tree], bool]:
     """The trees of those models that can be read, and whether one could not."""
-    trees = []
-    failed = False
-    try:
-        with progress(len(refs), shown=True) as display:
-            async with architect_of(asked.blueprint, display.note) as architect:
-                options = AuditOptions(
-                    weights=asked.weights,
-                    architect=architect,
-                    blueprint_required=asked.blueprint == REQUIRE,
-                    verify_ties=asked.verify_ties,
-                )
-                for ref in refs:
-                    try:
-                        trees += await _trees_of(ref, sources, options, asked.depth)
-                    except HfauditError as error:
-                        show_error(error)
-                        failed = True
-                    display.done()
-    finally:
-        await sources.aclose()
-    return trees, failed
+    with progress(len(refs), shown=True) as display:
+        async with architect_of(asked.blueprint, display.note) as architect:
+            options = AuditOptions(
+                weights=asked.weights,
+                architect=architect,
+                blueprint_required=asked.blueprint == REQUIRE,
+                verify_ties=asked.verify_ties,
+            )
+            trees, failed = await each_model(
+                refs,
+                sources,
+                lambda opened: _trees_of(opened, options, asked.depth),
+                done=display.done,
+            )
+    return [tree for of_model in trees for tree in of_model], failed
 
 
-async def _trees_of(
-    ref: ModelRef, sources: Sources, options: AuditOptions, depth: int | None
-) -> list[Tree]:
+async def _trees_of(opened: OpenRepository, options: AuditOptions, depth: int | None) -> list[Tree]:
     """The tree of a model; of a pipeline one for each part, under the part's path."""
-    opened = await sources.open(ref)
     evidence, further = await examine(opened, options)
     repository = opened.repository
     trees = []
@@ -126,11 +118,5 @@ async def _trees_of(
         name = "/".join(filter(None, (repository.repo_id, part.choice.component)))
         assignment = count_part(part, further).assignment
         top = module_tree(part.checkpoint.tensors, assignment, root=name)
-        trees.append(
-            Tree(
-                model=name,
-                at=repository.commit or repository.revision or repository.origin.value,
-                lines=tuple(lines_of(top, depth=depth)),
-            )
-        )
+        trees.append(Tree(model=name, at=repository.at, lines=tuple(lines_of(top, depth=depth))))
     return trees

@@ -60,6 +60,11 @@ class Repository:
     hub: HubFacts | None = None
     note: str = ""  # on what it stands, for a person: "snapshot reconstructed from ..."
 
+    @property
+    def at(self) -> str:
+        """What was read, for a person: the commit, else the revision, else where it lies."""
+        return self.commit or self.revision or self.origin.value
+
     def file(self, path: str) -> RepoFile | None:
         """The file at `path`, or None."""
         return next((file for file in self.files if file.path == path), None)

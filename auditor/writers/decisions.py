@@ -95,8 +95,8 @@ def write_text(decisions: Sequence[Decision], stream: IO[bytes]) -> None:
 
 def _block(decision: Decision) -> Iterator[str]:
     repository = decision.repository
-    at = repository.commit or repository.revision or repository.origin.value
-    yield f"{line(repository.repo_id, MAX_NAME)} @ {line(at, MAX_PLACE)} · {decision.plan.shape}"
+    name, at = line(repository.repo_id, MAX_NAME), line(repository.at, MAX_PLACE)
+    yield f"{name} @ {at} · {decision.plan.shape}"
     yield ""
     rows = [_cells(row) for row in _rows(decision)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
